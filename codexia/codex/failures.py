@@ -1,0 +1,212 @@
+"""The backend's error replies and error events, as Codexia's errors.
+
+Replies come in two shapes, `{"error": {code, type, message}}` and FastAPI's `{"detail":
+...}`; the same codes arrive inside a 200 stream as `response.failed` or `error` events.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from codexia.errors import (
+    BadRequest,
+    CodexiaError,
+    ContextOverflow,
+    Forbidden,
+    LoginRequired,
+    Overloaded,
+    RateLimited,
+    RequestTooLarge,
+    UpstreamError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PLAN_LIMIT_CODES: Final = frozenset({"usage_limit_reached", "workspace_usage_limit_reached"})
+QUOTA_CODES: Final = frozenset(
+    {
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "organization_usage_limit_exceeded",
+        "organization_spend_limit_exceeded",
+    }
+)
+OVERLOAD_CODES: Final = frozenset({"server_is_overloaded", "slow_down"})
+REQUEST_CODES: Final = frozenset(
+    {
+        "invalid_prompt",
+        "invalid_request_error",
+        "cyber_policy",
+        "bio_policy",
+        "misalignment_policy_violation",
+        "content_policy",
+        "content_policy_violation",
+        "invalid_encrypted_content",
+        "unsupported_value",
+        "invalid_value",
+    }
+)
+TOKEN_CODES: Final = frozenset({"token_expired", "token_invalidated", "token_revoked"})
+
+_TRY_AGAIN = re.compile(r"try again in\s*(\d+(?:\.\d+)?)\s*(ms|s|seconds?)", re.IGNORECASE)
+
+BLOCKED_BY_CLOUDFLARE: Final = (
+    "the Codex backend answered with a Cloudflare page instead of the API; this host's address or "
+    "the configured user_agent is not let through, which is not a problem of the login"
+)
+
+
+class TokenRejected(LoginRequired):
+    """The access token was refused; a refresh may help."""
+
+
+def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes) -> CodexiaError:
+    """Return the error that a non-200 reply means.
+
+    Args:
+        status: HTTP status of the reply.
+        headers: reply headers, looked up by lower-case name.
+        body: the reply's body, whole.
+    """
+    detail = _detail_of_body(body)
+    if detail is None:
+        return _failure_of_page(status, headers)
+    error = _failure_of_code(detail)
+    if error is not None:
+        if isinstance(error, RateLimited) and error.retry_after_s is None:
+            error.retry_after_s = _retry_after(headers)
+        return error
+    return _failure_of_status(status, headers, detail)
+
+
+def failure_of_event(payload: dict[str, Any]) -> CodexiaError:
+    """Return the error that a `response.failed` or `error` event means."""
+    response = payload.get("response") or {}
+    detail = response.get("error") or payload.get("error") or payload
+    error = _failure_of_code(detail)
+    if error is not None:
+        return error
+    status = payload.get("status") or payload.get("status_code")
+    if isinstance(status, int) and status >= 400:
+        return _failure_of_status(status, payload.get("headers") or {}, detail)
+    return UpstreamError(_message(detail), code=_code(detail) or "server_error")
+
+
+def _detail_of_body(body: bytes) -> dict[str, Any] | None:
+    """Return the error object of a JSON body, None for anything else."""
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(payload, dict):
+        return None
+    detail: Any = payload.get("error", payload.get("detail", payload))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if isinstance(detail, dict):
+        return detail  # pyright: ignore[reportUnknownVariableType]
+    return {"message": detail if isinstance(detail, str) else orjson.dumps(detail).decode()}
+
+
+def _failure_of_code(detail: dict[str, Any]) -> CodexiaError | None:  # noqa: PLR0911 - a table
+    code, message = _code(detail), _message(detail)
+    kind = detail.get("type")
+    if code == "context_length_exceeded":
+        return ContextOverflow(message, param="input")
+    if code in PLAN_LIMIT_CODES or kind in PLAN_LIMIT_CODES:
+        return RateLimited(
+            message,
+            retry_after_s=detail.get("resets_in_seconds"),
+            retryable=False,
+            code="usage_limit_reached",
+        )
+    if code in QUOTA_CODES or kind in QUOTA_CODES:
+        return RateLimited(message, retryable=False, code="insufficient_quota")
+    if "usage_not_included" in (code, kind):
+        return Forbidden(
+            f"{message}; this ChatGPT plan does not include Codex", code="usage_not_included"
+        )
+    if code in OVERLOAD_CODES or "at capacity" in message:
+        return Overloaded(message)
+    if code == "rate_limit_exceeded":
+        return RateLimited(message, retry_after_s=_try_again(message))
+    if code in TOKEN_CODES:
+        return TokenRejected(_token_hint(message))
+    if code in REQUEST_CODES:
+        return BadRequest(message, code=code, param=detail.get("param"))
+    return None
+
+
+def _failure_of_status(  # noqa: PLR0911 - a table
+    status: int, headers: Mapping[str, str], detail: dict[str, Any]
+) -> CodexiaError:
+    message, code = _message(detail), _code(detail)
+    match status:
+        case 401:
+            return TokenRejected(_token_hint(message))
+        case 403:
+            return Forbidden(message, code=code)
+        case 413:
+            return RequestTooLarge(message)
+        case 429:
+            return RateLimited(message, retry_after_s=_retry_after(headers) or _try_again(message))
+        case 503:
+            return Overloaded(message, retry_after_s=_retry_after(headers))
+        case _ if 400 <= status < 500:
+            return BadRequest(message, code=code, param=detail.get("param"))
+        case _:
+            return UpstreamError(f"the Codex backend answered {status}: {message}", code=code)
+
+
+def _failure_of_page(status: int, headers: Mapping[str, str]) -> CodexiaError:
+    """Return the error for a reply that is not the API's JSON, so some proxy's page."""
+    match status:
+        case 401:
+            return TokenRejected(_token_hint("the access token was refused"))
+        case 403:
+            return Forbidden(BLOCKED_BY_CLOUDFLARE, code="cloudflare_blocked")
+        case 413:
+            return RequestTooLarge("the request is larger than the Codex backend takes")
+        case 429:
+            return RateLimited("too many requests", retry_after_s=_retry_after(headers))
+        case 503:
+            return Overloaded(
+                "the Codex backend is overloaded", retry_after_s=_retry_after(headers)
+            )
+        case _:
+            return UpstreamError(
+                f"the Codex backend answered {status} with a page that is not JSON"
+            )
+
+
+def _code(detail: dict[str, Any]) -> str | None:
+    code = detail.get("code")
+    return code if isinstance(code, str) else None
+
+
+def _message(detail: dict[str, Any]) -> str:
+    message = detail.get("message") or detail.get("code") or detail.get("type")
+    return message if isinstance(message, str) else "the Codex backend gave no reason"
+
+
+def _token_hint(message: str) -> str:
+    return f"{message} (the Codex login was refused; run `codexia login`)"
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            return float(headers[name]) * scale
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
+def _try_again(message: str) -> float | None:
+    found = _TRY_AGAIN.search(message)
+    if found is None:
+        return None
+    amount = float(found[1])
+    return amount / 1000 if found[2].lower() == "ms" else amount

@@ -1,0 +1,197 @@
+"""The messages between the supervisor and everyone else on this host.
+
+The supervisor serves HTTP/1.1 on a Unix socket that only this user can open:
+
+| call | answer |
+|---|---|
+| `GET /watch` | newline-delimited `Snapshot`s: one at once, then one at every change |
+| `POST /refresh` `RefreshRequest` | `Snapshot` with a login that is newer than the rejected one |
+| `GET /status` | `SupervisorStatus` |
+| `POST /stop` | 202; the supervisor drains and exits |
+
+An error is an OpenAI error object with its HTTP status. It also starts the worker
+generations: `GenerationSpec` is their standard input, and each generation listens on a
+socket of its own where it greets with `GenerationHello` and hands over the listening
+socket, so that a supervisor which comes back finds it and takes it on.
+
+Receivers ignore fields that they do not know; `protocol` changes when that is not enough.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
+
+from codexia.codex.upstream import CodexUpstream, Credential
+from codexia.models import Model, ModelTable
+
+PROTOCOL: Final = 1
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Login(_Message):
+    """An access token and what it is good for.
+
+    Attributes:
+        revision: grows with every change of the token; names the one that was rejected.
+        expires_at: unix seconds.
+    """
+
+    revision: int
+    access_token: SecretStr
+    account_id: SecretStr
+    expires_at: int
+
+    @field_serializer("access_token", "account_id", when_used="json")
+    def _reveal(self, value: SecretStr) -> str:
+        return value.get_secret_value()
+
+    def credential(self) -> Credential:
+        """Return what the upstream headers are made of."""
+        return Credential(self.access_token.get_secret_value(), self.account_id.get_secret_value())
+
+
+class LocalKey(_Message):
+    """A local key that clients may present; only its digest leaves the supervisor."""
+
+    name: str
+    sha256: str = Field(repr=False)
+
+
+class UpstreamIdentity(_Message):
+    """The fields of `CodexUpstream`."""
+
+    base_url: str
+    originator: str
+    user_agent: str
+    client_version: str
+
+
+class ModelFacts(_Message):
+    """The fields of `Model`."""
+
+    id: str
+    display_name: str
+    context_window: int
+    efforts: tuple[str, ...]
+
+
+class ModelRules(_Message):
+    """What `ModelTable` is made of."""
+
+    ids: tuple[str, ...]
+    fallback: str
+    aliases: dict[str, str] = {}
+    known: tuple[ModelFacts, ...] = ()
+
+
+class Snapshot(_Message):
+    """Everything a worker serves by, whole and of one revision.
+
+    Attributes:
+        revision: grows with every change of anything in it.
+        login: None when nobody is logged in.
+        login_hint: why there is no usable login, and what to do, for the caller to read.
+        drain_before: generations below this number close their connections and exit.
+    """
+
+    protocol: int = PROTOCOL
+    revision: int
+    login: Login | None = None
+    login_hint: str = ""
+    keys: tuple[LocalKey, ...] = ()
+    upstream: UpstreamIdentity
+    models: ModelRules
+    bind_host: str
+    bind_port: int
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    upstream_idle_timeout_s: float
+    ping_interval_s: float
+    log_level: str
+    drain_before: int = 0
+
+    def codex_upstream(self) -> CodexUpstream:
+        """Return the backend as configured."""
+        return CodexUpstream(**self.upstream.model_dump())
+
+    def model_table(self) -> ModelTable:
+        """Return the models on offer."""
+        facts = {fact.id: Model(**fact.model_dump()) for fact in self.models.known}
+        table = ModelTable(self.models.ids, self.models.fallback, self.models.aliases)
+        return ModelTable(table.ids, table.fallback, table.aliases, {**table.known, **facts})
+
+
+class RefreshRequest(_Message):
+    """A call for a newer login.
+
+    Attributes:
+        rejected_revision: the login that the backend refused. When the supervisor already
+            has a newer one it answers with that, so any number of callers cause one refresh.
+            None forces a refresh.
+    """
+
+    rejected_revision: int | None = None
+
+
+class GenerationSpec(_Message):
+    """What one generation of workers is started with; one JSON line on standard input."""
+
+    generation: int
+    version: str
+    workers: int
+    bind_host: str
+    bind_port: int
+    listener_fd: int
+    control_socket: str
+    generation_socket: str
+    snapshot: Snapshot
+
+
+class GenerationHello(_Message):
+    """First line that a generation sends to whoever connects to its socket.
+
+    The listening socket comes with it as ancillary data.
+    """
+
+    generation: int
+    version: str
+    workers: int
+    bind_host: str
+    bind_port: int
+    pid: int
+
+
+class GenerationStatus(_Message):
+    """One generation as the supervisor sees it."""
+
+    generation: int
+    pid: int
+    workers: int
+    state: str
+    started_at: float
+
+
+class SupervisorStatus(_Message):
+    """The supervisor's own account of itself.
+
+    Attributes:
+        problems: what is wrong right now, each with the next step.
+    """
+
+    version: str
+    pid: int
+    started_at: float
+    revision: int
+    bind: str
+    logged_in: bool
+    login_hint: str = ""
+    token_expires_at: int | None = None
+    generations: tuple[GenerationStatus, ...] = ()
+    models: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    counters: dict[str, int] = {}

@@ -1,0 +1,272 @@
+"""The errors that Codexia answers with, and their two wire envelopes.
+
+Each leaf says whose fault it is and what can be done now. A leaf knows how it looks in
+both dialects; `anthropic_envelope` and `openai_envelope` are the only places that render
+one. Messages are for the caller: they carry the next step and never a secret.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+Envelope = Literal["anthropic", "openai"]
+
+ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+"""Error type by HTTP status, as https://docs.anthropic.com/en/api/errors lists them."""
+
+OPENAI_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    429: "rate_limit_error",
+}
+
+
+class CodexiaError(Exception):
+    """Root of every error that a caller may see.
+
+    Attributes:
+        status: HTTP status in the OpenAI dialect.
+        anthropic_status: HTTP status in the Anthropic dialect, where it differs.
+        code: the OpenAI `error.code`.
+        param: the request field at fault, spelled as on the wire.
+        retry_after_s: seconds until a retry can succeed, when that is known.
+        retryable: False tells clients with `x-should-retry` that a retry is no use.
+    """
+
+    status: ClassVar[int] = 500
+    anthropic_status: ClassVar[int | None] = None
+    code: str | None = None
+    param: str | None = None
+    retry_after_s: float | None = None
+    retryable: bool | None = None
+
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.param = param or self.param
+
+    def status_for(self, envelope: Envelope) -> int:
+        """Return the HTTP status in one dialect's terms."""
+        if envelope == "anthropic" and self.anthropic_status is not None:
+            return self.anthropic_status
+        return self.status
+
+    def message_for(self, envelope: Envelope) -> str:  # noqa: ARG002 - leaves differ by it
+        """Return the text in one dialect's terms."""
+        return self.message
+
+
+class BadRequest(CodexiaError):
+    """The request cannot be served as it stands; the caller must change it.
+
+    Attributes:
+        details: the Anthropic `error.details`, which some SDK helpers decide by.
+    """
+
+    status = 400
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, param=param)
+        self.details = details
+
+
+class ContextOverflow(BadRequest):
+    """The prompt is longer than the model's window.
+
+    Claude Code starts its compaction on the exact Anthropic text, which needs numbers that
+    the backend does not give; whoever knows the request sets them.
+
+    Attributes:
+        input_tokens: size of the prompt, estimated.
+        maximum: the model's context window in tokens.
+    """
+
+    code = "context_length_exceeded"
+    input_tokens: int | None = None
+    maximum: int | None = None
+
+    def message_for(self, envelope: Envelope) -> str:
+        """Return Anthropic's text with its numbers, or the backend's own."""
+        if envelope == "openai" or self.maximum is None:
+            return self.message
+        tokens = max(self.input_tokens or 0, self.maximum + 1)
+        return f"prompt is too long: {tokens} tokens > {self.maximum} maximum"
+
+
+class Unauthorized(CodexiaError):
+    """The local API key is missing or wrong."""
+
+    status = 401
+    code = "invalid_api_key"
+
+
+class LoginRequired(CodexiaError):
+    """There is no usable Codex login behind the gateway."""
+
+    status = 401
+    code = "login_required"
+    retryable = False
+
+
+class Forbidden(CodexiaError):
+    """The request comes from where none is accepted, or the account may not do this."""
+
+    status = 403
+
+
+class NotFound(CodexiaError):
+    """There is nothing at this path or under this id."""
+
+    status = 404
+
+
+class MethodNotAllowed(CodexiaError):
+    """The path exists, the method does not."""
+
+    status = 405
+
+
+class UnsupportedMediaType(CodexiaError):
+    """The body is not JSON, or in an encoding that is not served."""
+
+    status = 415
+
+
+class RequestTooLarge(CodexiaError):
+    """The body, or what it decompresses to, is over the limit."""
+
+    status = 413
+
+
+class UpgradeRequired(CodexiaError):
+    """A WebSocket upgrade was asked for where plain HTTP is served."""
+
+    status = 426
+
+
+class RateLimited(CodexiaError):
+    """The account may not send more for now.
+
+    A plan limit is not retryable before `retry_after_s`; a burst limit is.
+    """
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        retryable: bool | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_s = retry_after_s
+        self.retryable = retryable
+
+
+class UpstreamError(CodexiaError):
+    """The Codex backend failed; nothing is wrong with the request."""
+
+    status = 502
+    code = "upstream_error"
+
+
+class UpstreamTruncated(UpstreamError):
+    """The upstream stream ended, stalled or broke before its terminal event."""
+
+    code = "server_error"
+
+
+class UpstreamTimeout(UpstreamTruncated):
+    """The upstream sent nothing for longer than `upstream_idle_timeout_s`."""
+
+    status = 504
+
+
+class Overloaded(CodexiaError):
+    """The backend has no capacity at the moment."""
+
+    status = 503
+    anthropic_status = 529
+    code = "server_is_overloaded"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SupervisorUnavailable(CodexiaError):
+    """A worker needed the supervisor and could not reach it."""
+
+    status = 503
+    code = "supervisor_unavailable"
+    retry_after_s = 1.0
+
+
+class ConfigError(CodexiaError):
+    """A setting is wrong; `key` and `source` say which and where it came from."""
+
+    def __init__(self, source: str, key: str, reason: str) -> None:
+        super().__init__(f"{source}: {key}: {reason}", param=key)
+        self.source = source
+        self.key = key
+        self.reason = reason
+
+
+def anthropic_envelope(error: CodexiaError, request_id: str) -> dict[str, Any]:
+    """Return the Anthropic error object, for a body or an `error` stream event."""
+    status = error.status_for("anthropic")
+    kind = ANTHROPIC_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
+    detail: dict[str, Any] = {"type": kind, "message": error.message_for("anthropic")}
+    if isinstance(error, BadRequest) and error.details is not None:
+        detail["details"] = error.details
+    return {"type": "error", "error": detail, "request_id": request_id}
+
+
+def openai_envelope(error: CodexiaError) -> dict[str, Any]:
+    """Return the OpenAI error object, for a body or a `data:` chunk of a chat stream."""
+    kind = OPENAI_TYPES.get(error.status) or (
+        "invalid_request_error" if error.status < 500 else "server_error"
+    )
+    return {
+        "error": {
+            "message": error.message_for("openai"),
+            "type": kind,
+            "param": error.param,
+            "code": error.code,
+        }
+    }
+
+
+def error_headers(error: CodexiaError) -> list[tuple[str, str]]:
+    """Return the retry headers that both vendors' SDKs obey.
+
+    `retry-after` is rounded up to whole seconds, so that a client never comes too early.
+    """
+    headers: list[tuple[str, str]] = []
+    if error.retry_after_s is not None:
+        headers.append(("retry-after", str(max(1, -int(-error.retry_after_s // 1)))))
+    if error.retryable is not None:
+        headers.append(("x-should-retry", "true" if error.retryable else "false"))
+    return headers

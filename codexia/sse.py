@@ -1,0 +1,157 @@
+"""Server-sent events as bytes: cutting a stream into frames, and writing frames.
+
+The framing rules are https://html.spec.whatwg.org/multipage/server-sent-events.html:
+lines end at CR, LF or CRLF and nowhere else, a blank line ends a frame, several `data:`
+lines are joined by LF. JSON is decoded only when a frame is asked for its payload, so a
+frame that nobody needs costs no decode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import orjson
+
+from codexia.errors import UpstreamTruncated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_FRAME_BYTES: Final = 96 * 1024 * 1024
+"""Upper bound of one frame. Base64 images make frames of several MB; 64 MiB were seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event of a stream.
+
+    Attributes:
+        event: the `event:` field, "" where there is none.
+        data: the `data:` field, undecoded.
+    """
+
+    event: str
+    data: bytes
+
+    def json(self) -> dict[str, Any]:
+        """Return the decoded payload.
+
+        Raises:
+            UpstreamTruncated: the payload is not a JSON object.
+        """
+        try:
+            payload = orjson.loads(self.data)
+        except orjson.JSONDecodeError as error:
+            raise UpstreamTruncated("the backend sent an event that is not JSON") from error
+        if not isinstance(payload, dict):
+            raise UpstreamTruncated("the backend sent an event that is not a JSON object")
+        return payload  # pyright: ignore[reportUnknownVariableType]
+
+
+Event: TypeAlias = "dict[str, Any] | Frame"
+"""What a translator emits: a payload to encode, or a frame that passes as it came."""
+
+
+class FrameSplitter:
+    """Cuts chunks of bytes into frames, wherever the chunks happen to break.
+
+    `_scanned` is the position up to which the buffer is known to hold no frame end, so a
+    large frame that arrives in many chunks is searched once and not once per chunk.
+    """
+
+    __slots__ = ("_buffer", "_saw_cr", "_scanned")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._saw_cr = False
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """Return the frames that this chunk completes, in order.
+
+        Raises:
+            UpstreamTruncated: one frame is larger than `MAX_FRAME_BYTES`.
+        """
+        if self._saw_cr or b"\r" in chunk:
+            self._saw_cr = True
+            chunk = self._with_lf_only(chunk)
+        if not self._buffer:
+            text = chunk
+        else:
+            self._buffer += chunk
+            if self._buffer.find(b"\n\n", self._scanned) == -1:
+                self._scanned = len(self._buffer) - 1
+                self._check_size()
+                return []
+            text = bytes(self._buffer)
+            self._buffer.clear()
+        *blocks, rest = text.split(b"\n\n")
+        self._buffer += rest
+        self._scanned = max(0, len(rest) - 1)
+        self._check_size()
+        return [frame for block in blocks if (frame := _parse(block)) is not None]
+
+    def _with_lf_only(self, chunk: bytes) -> bytes:
+        # A CR at the end may be the first half of a CRLF, so it waits for what follows.
+        if self._buffer.endswith(b"\r"):
+            self._buffer.pop()
+            self._scanned = max(0, self._scanned - 1)
+            chunk = b"\r" + chunk
+        held = b"\r" if chunk.endswith(b"\r") else b""
+        body = chunk[: len(chunk) - len(held)]
+        return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+
+    def _check_size(self) -> None:
+        if len(self._buffer) > MAX_FRAME_BYTES:
+            raise UpstreamTruncated("the backend sent an event over the size limit")
+
+
+def _parse(block: bytes) -> Frame | None:
+    event = ""
+    data: bytes | None = None
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            data = value if data is None else data + b"\n" + value
+        elif field == b"event":
+            event = value.decode("utf-8", "replace")
+    if data is None:
+        return None
+    return Frame(event or _type_of(data), data)
+
+
+def _type_of(data: bytes) -> str:
+    """Return the payload's own `type`, for streams that leave the `event:` line out."""
+    try:
+        payload = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return ""
+    kind: object = payload.get("type") if isinstance(payload, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return kind if isinstance(kind, str) else ""
+
+
+def named(events: Iterable[Event]) -> bytes:
+    """Return events as `event:` + `data:` frames, named after their `type` (Anthropic, Responses).
+
+    Anthropic's SDKs skip a frame without an `event:` line.
+    """
+    return b"".join(
+        b"event: %b\ndata: %b\n\n" % (event.event.encode(), event.data)
+        if isinstance(event, Frame)
+        else b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
+        for event in events
+    )
+
+
+def unnamed(events: Iterable[Event]) -> bytes:
+    """Return events as bare `data:` frames (Chat Completions)."""
+    return b"".join(
+        b"data: %b\n\n" % (event.data if isinstance(event, Frame) else orjson.dumps(event))
+        for event in events
+    )
+
+
+COMMENT_PING: Final = b": ping\n\n"
+"""A frame without data; every parser skips it, and it keeps idle connections open."""
