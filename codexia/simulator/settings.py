@@ -1,0 +1,24 @@
+"""What can be set about a simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Settings:
+    """Pacing of streams.
+
+    Attributes:
+        gap_ms: pause before each delta where the prompt does not set one.
+        speed: every such pause is divided by this.
+        device_interval_s: how often a device login may be polled.
+    """
+
+    gap_ms: float = 0
+    speed: float = 1
+    device_interval_s: int = 1
+
+    def gap_s(self, asked_ms: float | None) -> float:
+        """Return the pause before each delta; `asked_ms` is what the prompt says."""
+        return (self.gap_ms if asked_ms is None else asked_ms) / 1000 / self.speed

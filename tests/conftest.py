@@ -1,0 +1,51 @@
+"""What holds for every test: a home of its own, no network but loopback, no blocking workers."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from blockbuster import BlockBuster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+@pytest.fixture(autouse=True)
+def scratch_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home directory that no other test sees, and no settings from outside."""
+    for variable in [
+        name for name in os.environ if name.startswith("CODEXIA_") and "TEST" not in name
+    ]:
+        monkeypatch.delenv(variable)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any connection that would leave this host fails the test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOOPBACK:
+            raise AssertionError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def workers_never_block() -> Iterator[None]:
+    """A blocking call of a worker's code in its event loop fails the test."""
+    guard = BlockBuster(scanned_modules=["codexia_workers", "codexia.dialects"])
+    guard.activate()
+    yield
+    guard.deactivate()
