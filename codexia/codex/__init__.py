@@ -5,6 +5,7 @@
 - `events`: the names of its stream events
 - `failures`: its error replies and error events as Codexia's errors
 - `usage`: its token counts
+- `payload`: reading what it sends without trusting the types
 
 Nothing here does I/O.
 """

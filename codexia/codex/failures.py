@@ -7,10 +7,11 @@ Replies come in two shapes, `{"error": {code, type, message}}` and FastAPI's `{"
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
+from codexia.codex.payload import Json, child_at, number_at, text_at
 from codexia.errors import (
     BadRequest,
     CodexiaError,
@@ -83,42 +84,44 @@ def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes) -> Co
     return _failure_of_status(status, headers, detail)
 
 
-def failure_of_event(payload: dict[str, Any]) -> CodexiaError:
+def failure_of_event(payload: Json) -> CodexiaError:
     """Return the error that a `response.failed` or `error` event means."""
-    response = payload.get("response") or {}
-    detail = response.get("error") or payload.get("error") or payload
+    detail = (
+        child_at(child_at(payload, "response"), "error") or child_at(payload, "error") or payload
+    )
     error = _failure_of_code(detail)
     if error is not None:
         return error
     status = payload.get("status") or payload.get("status_code")
     if isinstance(status, int) and status >= 400:
-        return _failure_of_status(status, payload.get("headers") or {}, detail)
+        return _failure_of_status(status, child_at(payload, "headers"), detail)
     return UpstreamError(_message(detail), code=_code(detail) or "server_error")
 
 
-def _detail_of_body(body: bytes) -> dict[str, Any] | None:
+def _detail_of_body(body: bytes) -> Json | None:
     """Return the error object of a JSON body, None for anything else."""
     try:
-        payload = orjson.loads(body)
+        payload: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
     if not isinstance(payload, dict):
         return None
-    detail: Any = payload.get("error", payload.get("detail", payload))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    reply = cast("Json", payload)  # JSON objects have no other keys than strings
+    detail: object = reply.get("error", reply.get("detail", reply))
     if isinstance(detail, dict):
-        return detail  # pyright: ignore[reportUnknownVariableType]
+        return cast("Json", detail)
     return {"message": detail if isinstance(detail, str) else orjson.dumps(detail).decode()}
 
 
-def _failure_of_code(detail: dict[str, Any]) -> CodexiaError | None:  # noqa: PLR0911 - a table
+def _failure_of_code(detail: Json) -> CodexiaError | None:  # noqa: PLR0911 - a table
     code, message = _code(detail), _message(detail)
-    kind = detail.get("type")
+    kind = text_at(detail, "type")
     if code == "context_length_exceeded":
         return ContextOverflow(message, param="input")
     if code in PLAN_LIMIT_CODES or kind in PLAN_LIMIT_CODES:
         return RateLimited(
             message,
-            retry_after_s=detail.get("resets_in_seconds"),
+            retry_after_s=number_at(detail, "resets_in_seconds") or None,
             retryable=False,
             code="usage_limit_reached",
         )
@@ -135,12 +138,12 @@ def _failure_of_code(detail: dict[str, Any]) -> CodexiaError | None:  # noqa: PL
     if code in TOKEN_CODES:
         return TokenRejected(_token_hint(message))
     if code in REQUEST_CODES:
-        return BadRequest(message, code=code, param=detail.get("param"))
+        return BadRequest(message, code=code, param=text_at(detail, "param") or None)
     return None
 
 
 def _failure_of_status(  # noqa: PLR0911 - a table
-    status: int, headers: Mapping[str, str], detail: dict[str, Any]
+    status: int, headers: Mapping[str, str], detail: Json
 ) -> CodexiaError:
     message, code = _message(detail), _code(detail)
     match status:
@@ -155,7 +158,7 @@ def _failure_of_status(  # noqa: PLR0911 - a table
         case 503:
             return Overloaded(message, retry_after_s=_retry_after(headers))
         case _ if 400 <= status < 500:
-            return BadRequest(message, code=code, param=detail.get("param"))
+            return BadRequest(message, code=code, param=text_at(detail, "param") or None)
         case _:
             return UpstreamError(f"the Codex backend answered {status}: {message}", code=code)
 
@@ -181,14 +184,13 @@ def _failure_of_page(status: int, headers: Mapping[str, str]) -> CodexiaError:
             )
 
 
-def _code(detail: dict[str, Any]) -> str | None:
-    code = detail.get("code")
-    return code if isinstance(code, str) else None
+def _code(detail: Json) -> str | None:
+    return text_at(detail, "code") or None
 
 
-def _message(detail: dict[str, Any]) -> str:
-    message = detail.get("message") or detail.get("code") or detail.get("type")
-    return message if isinstance(message, str) else "the Codex backend gave no reason"
+def _message(detail: Json) -> str:
+    said = (text_at(detail, key) for key in ("message", "code", "type"))
+    return next(filter(None, said), "the Codex backend gave no reason")
 
 
 def _token_hint(message: str) -> str:

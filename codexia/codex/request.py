@@ -74,7 +74,7 @@ def codex_request(
     body["stream"] = True
     include = [entry for entry in body.get("include", ()) if entry != ENCRYPTED_REASONING]
     body["include"] = [ENCRYPTED_REASONING, *include]
-    if not body.get("tools"):
+    if not body.get("tools") and not _adds_tools(body["input"]):
         for name in ("tools", "tool_choice", "parallel_tool_calls"):
             body.pop(name, None)
     _keep_known_service_tier(body)
@@ -97,6 +97,11 @@ def session_key(name: str) -> str:
     if len(name) <= MAX_CACHE_KEY_CHARS and name.isascii() and name.isprintable():
         return name
     return str(UUID(bytes=sha256(name.encode()).digest()[:16], version=5))
+
+
+def _adds_tools(items: list[dict[str, Any]]) -> bool:
+    """Return whether the tools stand in the input, as some Codex clients send them."""
+    return any(item.get("type") == "additional_tools" for item in items)
 
 
 def _keep_known_service_tier(body: dict[str, Any]) -> None:

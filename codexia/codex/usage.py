@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+from codexia.codex.payload import child_at, number_at
+
+if TYPE_CHECKING:
+    from codexia.codex.payload import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +22,17 @@ class Usage:
     reasoning_tokens: int = 0
 
     @classmethod
-    def from_response(cls, response: dict[str, Any]) -> Usage:
+    def from_response(cls, response: Json) -> Usage:
         """Return the counts of a terminal event's `response`; zeros where it has none."""
-        usage: dict[str, Any] = response.get("usage") or {}
-        prompt: dict[str, Any] = usage.get("input_tokens_details") or {}
-        answer: dict[str, Any] = usage.get("output_tokens_details") or {}
+        usage = child_at(response, "usage")
+        prompt = child_at(usage, "input_tokens_details")
+        answer = child_at(usage, "output_tokens_details")
         return cls(
-            input_tokens=usage.get("input_tokens") or 0,
-            output_tokens=usage.get("output_tokens") or 0,
-            cached_tokens=prompt.get("cached_tokens") or 0,
-            cache_write_tokens=prompt.get("cache_write_tokens") or 0,
-            reasoning_tokens=answer.get("reasoning_tokens") or 0,
+            input_tokens=number_at(usage, "input_tokens"),
+            output_tokens=number_at(usage, "output_tokens"),
+            cached_tokens=number_at(prompt, "cached_tokens"),
+            cache_write_tokens=number_at(prompt, "cache_write_tokens"),
+            reasoning_tokens=number_at(answer, "reasoning_tokens"),
         )
 
     @property

@@ -1,0 +1,80 @@
+"""The `input` of a Responses request, as the backend takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from codexia.dialects.params import Param
+
+MAX_ID_CHARS: Final = 64
+
+ID_PREFIXES: Final = {
+    "compaction": "cmp_",
+    "custom_tool_call": "ctc_",
+    "function_call": "fc_",
+    "image_generation_call": "ig_",
+    "message": "msg_",
+    "reasoning": "rs_",
+    "web_search_call": "ws_",
+}
+"""How the backend's own ids begin; it refuses others in items of these types."""
+
+
+def input_items(value: Param) -> list[dict[str, Any]]:
+    """Return the input as a list of items.
+
+    Items of types that are not known here pass untouched.
+
+    Raises:
+        BadRequest: the input is missing or malformed, or refers to what is not stored.
+    """
+    if isinstance(value.value, str):
+        return [_message("user", [{"type": "input_text", "text": value.value}])]
+    if not value.present:
+        value.text()
+    items = (_item(item) for item in value.entries())
+    return [item for item in items if item is not None]
+
+
+def _item(item: Param) -> dict[str, Any] | None:
+    kind = item["type"].text() if item["type"].present or "role" not in item.object() else "message"
+    match kind:
+        case "message":
+            return _kept_id(kind, {**item.object(), **_message_of(item)})
+        case "item_reference":
+            raise item["type"].unsupported("items are not stored; send the item itself")
+        case "reasoning" if not item["encrypted_content"].present:
+            return None  # nothing is stored upstream, so its id alone means nothing there
+        case _:
+            return _kept_id(kind, item.object())
+
+
+def _message_of(item: Param) -> dict[str, Any]:
+    role = item["role"].text()
+    content = item["content"]
+    if isinstance(content.value, str):
+        kind = "output_text" if role == "assistant" else "input_text"
+        return _message(role, [{"type": kind, "text": content.value}])
+    if not content.present:
+        content.text()
+    return _message(role, [part.object() for part in content.entries()])
+
+
+def _message(role: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "role": "developer" if role == "system" else role,
+        "content": parts,
+    }
+
+
+def _kept_id(kind: str, item: dict[str, Any]) -> dict[str, Any]:
+    """Return the item, without its id if that is one which the backend would refuse."""
+    if "id" not in item:
+        return item
+    identity = item["id"]
+    known = isinstance(identity, str) and identity.startswith(ID_PREFIXES.get(kind, ""))
+    if known and len(identity) <= MAX_ID_CHARS:
+        return item
+    return {name: item[name] for name in item if name != "id"}
