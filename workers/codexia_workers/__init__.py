@@ -1,0 +1,1 @@
+"""The worker processes: client requests in, Codex calls out."""

@@ -1,0 +1,28 @@
+"""One generation of workers: `python -m codexia_workers`, with its `GenerationSpec` on stdin."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+
+from codexia.control import GenerationSpec
+from codexia_workers.lifeline import Lifeline
+from codexia_workers.server import GenerationServer
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    os.umask(0o077)
+    spec = GenerationSpec.model_validate_json(sys.stdin.buffer.readline())
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("codexia").setLevel(spec.snapshot.log_level.upper())
+    listener = socket.socket(fileno=spec.listener_fd)
+    lifeline = Lifeline(spec, listener)
+    lifeline.start()
+    GenerationServer(spec, listener, lifeline.announce_leaving).run()
+
+
+if __name__ == "__main__":
+    main()

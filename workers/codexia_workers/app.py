@@ -1,0 +1,108 @@
+"""The worker's ASGI app: which path is served by what."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.routing import Route, Router
+
+from codexia import __version__
+from codexia.dialects.chat import CHAT
+from codexia.dialects.messages import MESSAGES
+from codexia.dialects.responses import RESPONSES
+from codexia.errors import MethodNotAllowed, NotFound, UpgradeRequired
+from codexia_workers.answers import header, identity_headers, send_json
+from codexia_workers.catalogue import GetModel, ListModels
+from codexia_workers.gate import Gate
+from codexia_workers.generate import Generate
+from codexia_workers.lifeline import exit_with
+from codexia_workers.local_auth import Protected
+from codexia_workers.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from codexia.control import GenerationSpec
+
+
+def create_app(spec: GenerationSpec) -> ASGIApp:
+    """Return the app of one worker of a generation."""
+    worker = Worker(spec)
+
+    def protected(path: str, **methods: ASGIApp) -> Route:
+        return Route(path, Protected(ByMethod(**methods), worker))
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncGenerator[None]:
+        async with worker, asyncio.TaskGroup() as group:
+            tasks = (
+                group.create_task(worker.watch()),
+                group.create_task(exit_with(spec.generation_socket)),
+            )
+            yield
+            for task in tasks:
+                task.cancel()
+
+    router = Router(
+        [
+            Route("/health", ByMethod(GET=_health)),
+            # Claude Code asks for one of these before its first request, without a key.
+            Route("/", ByMethod(HEAD=_empty)),
+            Route("/api/hello", ByMethod(HEAD=_empty)),
+            protected("/v1/messages", POST=Generate(worker, MESSAGES)),
+            protected("/v1/chat/completions", POST=Generate(worker, CHAT)),
+            protected("/v1/responses", POST=Generate(worker, RESPONSES), GET=_no_websocket),
+            protected("/v1/models", GET=ListModels(worker)),
+            protected("/v1/models/{model_id:path}", GET=GetModel(worker)),
+        ],
+        redirect_slashes=False,
+        default=_nothing_here,
+        lifespan=lifespan,
+    )
+    return Gate(router, worker)
+
+
+class ByMethod:
+    """The apps of one path, by HTTP method; HEAD is answered like GET, without the body."""
+
+    def __init__(self, **methods: ASGIApp) -> None:
+        self._methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request.
+
+        Raises:
+            MethodNotAllowed: the path has no such method.
+        """
+        method = scope["method"]
+        app = self._methods.get(method) or (self._methods.get("GET") if method == "HEAD" else None)
+        if app is None:
+            served = ", ".join(sorted(self._methods))
+            raise MethodNotAllowed(f"{method} is not served at {scope['path']}, only {served}")
+        await app(scope, receive, send)
+
+
+async def _health(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    await send_json(scope, send, {"status": "ok", "service": "codexia", "version": __version__})
+
+
+async def _empty(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    headers = [(b"content-length", b"0"), *identity_headers(scope)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _no_websocket(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    # Codex CLI probes for a WebSocket once and goes on with POST when it reads 426; at any
+    # other status it probes seven times first.
+    if header(scope, b"upgrade").lower() == b"websocket":
+        raise UpgradeRequired("responses over WebSocket are not served here; use POST")
+    raise MethodNotAllowed("GET is not served at /v1/responses, only POST")
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    raise NotFound(f"nothing is served at {scope['path']}", code="not_found")

@@ -1,0 +1,104 @@
+"""Request bodies: read with a limit, decompressed with a limit, decoded once."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+import zstandard
+
+from codexia.errors import BadRequest, RequestTooLarge, UnsupportedMediaType
+from codexia_workers.answers import header
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope
+
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+"""Limit of a body as sent and as decoded. Bodies of 22 MB were seen to reach the backend."""
+
+MAX_ZSTD_WINDOW_BYTES: Final = 128 * 1024 * 1024
+
+
+class ClientGone(Exception):
+    """The client closed its connection; there is nobody left to answer."""
+
+
+async def read_json(scope: Scope, receive: Receive) -> tuple[dict[str, Any], int]:
+    """Return the body's JSON object and the number of bytes it has uncompressed.
+
+    Raises:
+        UnsupportedMediaType: the content type is not JSON. A browser sends any other type
+            across sites without asking first, so it is refused, not guessed.
+        BadRequest: the body is not a JSON object, or not in the encoding that it claims.
+        RequestTooLarge: it is over `MAX_BODY_BYTES`.
+        ClientGone: the client went away before the body was complete.
+    """
+    content_type = header(scope, b"content-type").partition(b";")[0].strip().lower()
+    if content_type != b"application/json" and not content_type.endswith(b"+json"):
+        raise UnsupportedMediaType("send the body as JSON, with `content-type: application/json`")
+    body = _decompress(await _read(receive), header(scope, b"content-encoding").lower())
+    try:
+        payload: object = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"the body is not valid JSON: {error.msg}", code="invalid_json") from error
+    if not isinstance(payload, dict):
+        raise BadRequest("the body must be a JSON object", code="invalid_json")
+    return payload, len(body)  # pyright: ignore[reportUnknownVariableType]
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise RequestTooLarge(_too_large())
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _decompress(body: bytes, encoding: bytes) -> bytes:
+    try:
+        match encoding:
+            case b"" | b"identity":
+                return body
+            case b"gzip" | b"x-gzip":
+                return _inflate(body, zlib.MAX_WBITS | 16)
+            case b"deflate":
+                return _inflate(body, zlib.MAX_WBITS)
+            case b"zstd":
+                return _unzstd(body)
+            case _:
+                raise UnsupportedMediaType(
+                    "content-encoding must be gzip, deflate, zstd or identity"
+                )
+    except (zlib.error, zstandard.ZstdError) as error:
+        raise BadRequest(f"the body is not valid {encoding.decode('latin-1')}") from error
+
+
+def _inflate(body: bytes, wbits: int) -> bytes:
+    inflater = zlib.decompressobj(wbits)
+    decoded = inflater.decompress(body, MAX_BODY_BYTES + 1)
+    if len(decoded) > MAX_BODY_BYTES:
+        raise RequestTooLarge(_too_large())
+    if not inflater.eof:
+        raise BadRequest("the compressed body is cut short")
+    return decoded
+
+
+def _unzstd(body: bytes) -> bytes:
+    reader = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES).stream_reader(body)
+    decoded = reader.read(MAX_BODY_BYTES + 1)
+    if len(decoded) > MAX_BODY_BYTES:
+        raise RequestTooLarge(_too_large())
+    return decoded
+
+
+def _too_large() -> str:
+    return f"the body is larger than {MAX_BODY_BYTES // 2**20} MiB"

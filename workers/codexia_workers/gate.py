@@ -1,0 +1,119 @@
+"""The first and last thing a request meets: who may talk to this port, and what a failure is.
+
+A web page can reach a port on loopback, by a form post or by a name that it rebinds to
+127.0.0.1. So the Host must be a name that is ours (CVE-2024-28224 is what happens without), and
+a request that a browser marks as coming from elsewhere must come from a configured origin.
+Programs send neither Origin nor Sec-Fetch-Site and pass.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from codexia.errors import CodexiaError, Forbidden
+from codexia_workers.answers import header, send_error
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from codexia_workers.serving import Serving
+    from codexia_workers.worker import Worker
+
+logger = logging.getLogger("codexia.gate")
+
+LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
+
+
+class Gate:
+    """Middleware that turns foreign hosts and origins away and names every request."""
+
+    def __init__(self, app: ASGIApp, worker: Worker) -> None:
+        self._app = app
+        self._worker = worker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        serving = self._worker.serving
+        state = scope.setdefault("state", {})
+        state["request_id"] = f"req_{secrets.token_hex(12)}"
+        state["closing"] = self._worker.draining
+        origin = header(scope, b"origin").decode("latin-1")
+        try:
+            _check_host(header(scope, b"host").decode("latin-1"), serving)
+            _check_origin(origin, scope, serving)
+            if origin and scope["method"] == "OPTIONS":
+                await _send_preflight(scope, send, origin)
+            else:
+                await self._app(scope, receive, _with_cors(send, origin) if origin else send)
+        except CodexiaError as error:
+            await send_error(scope, send, error)
+        except Exception:  # the boundary: a bug must still be an answer in the caller's envelope
+            logger.exception("request failed id=%s", state["request_id"])
+            await send_error(scope, send, CodexiaError("internal error", code="internal_error"))
+
+
+def _check_host(host: str, serving: Serving) -> None:
+    if not _host_is_ours(host, serving):
+        raise Forbidden("this host name is not served here; add it to allowed_hosts")
+
+
+def _check_origin(origin: str, scope: Scope, serving: Serving) -> None:
+    foreign = header(scope, b"sec-fetch-site") in {b"cross-site", b"same-site"}
+    if origin not in serving.snapshot.allowed_origins if origin else foreign:
+        raise Forbidden("this web origin is not served here; add it to allowed_origins")
+
+
+def _host_is_ours(host: str, serving: Serving) -> bool:
+    match = _HOST.fullmatch(host)
+    if match is None:
+        return False
+    name = match["name"].strip("[]").lower()
+    snapshot = serving.snapshot
+    if name in LOOPBACK_NAMES or name == snapshot.bind_host.lower():
+        return True
+    if name in {allowed.lower() for allowed in snapshot.allowed_hosts}:
+        return True
+    # Rebinding needs a name. On a bind that others may reach, an address is as good as ours.
+    return snapshot.bind_host not in LOOPBACK_NAMES and _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _cors_headers(origin: str) -> list[tuple[bytes, bytes]]:
+    return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
+
+
+def _with_cors(send: Send, origin: str) -> Send:
+    async def send_with_cors(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *_cors_headers(origin)]}  # pyright: ignore[reportGeneralTypeIssues]
+        await send(message)
+
+    return send_with_cors  # pyright: ignore[reportReturnType]
+
+
+async def _send_preflight(scope: Scope, send: Send, origin: str) -> None:
+    asked = header(scope, b"access-control-request-headers") or b"content-type"
+    headers = [
+        *_cors_headers(origin),
+        (b"access-control-allow-methods", b"GET, POST, DELETE"),
+        (b"access-control-allow-headers", asked),
+        (b"access-control-max-age", b"600"),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,138 @@
+"""The endpoint of the three dialects: one request in, one answer out, streamed or whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from codexia.codex.upstream import RETURNED_HEADERS
+from codexia.dialects.dialect import Context
+from codexia.errors import CodexiaError, ContextOverflow
+from codexia_workers.answers import identity_headers, send_error, send_json
+from codexia_workers.body import ClientGone, read_json
+from codexia_workers.stream import StreamedAnswer, collect
+from codexia_workers.upstream import open_reply
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from codexia.dialects.dialect import Dialect, Translation
+    from codexia_workers.answers import Headers
+    from codexia_workers.upstream import UpstreamReply
+    from codexia_workers.worker import Worker
+
+access = logging.getLogger("codexia.access")
+
+STREAM_HEADERS: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    # Reverse proxies collect a response before they pass it on, unless told not to.
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class Generate:
+    """The ASGI app of one dialect's generating endpoint."""
+
+    def __init__(self, worker: Worker, dialect: Dialect) -> None:
+        self._worker = worker
+        self._dialect = dialect
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request.
+
+        Raises:
+            CodexiaError: the request itself is at fault.
+        """
+        started = time.perf_counter()
+        outcome = "client gone"
+        model = "-"
+        try:
+            payload, size_bytes = await read_json(scope, receive)
+            translation = self._dialect.translate(payload, self._context(scope))
+            model = translation.model
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(_until_gone(receive))
+                outcome = await self._answer(translation, scope, send, size_bytes)
+                watching.cancel()
+        except* ClientGone:
+            # There is nobody to tell. What was under way is cancelled, upstream included.
+            pass
+        finally:
+            access.info(
+                "request id=%s dialect=%s model=%s outcome=%r total_ms=%.0f",
+                scope["state"]["request_id"],
+                self._dialect.name,
+                model,
+                outcome,
+                (time.perf_counter() - started) * 1000,
+            )
+
+    def _context(self, scope: Scope) -> Context:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        # Ids of the answer come from the request's, so that a log line leads to both.
+        response_id = scope["state"]["request_id"].removeprefix("req_")
+        return Context(self._worker.serving.models, response_id, int(time.time()), headers)
+
+    async def _answer(
+        self, translation: Translation, scope: Scope, send: Send, size_bytes: int
+    ) -> str:
+        """Send the answer; return how it went, for the log."""
+        try:
+            async with open_reply(self._worker, translation.request) as upstream:
+                headers = _returned_headers(upstream)
+                if translation.stream:
+                    answer = StreamedAnswer(send, self._dialect, translation)
+                    interval_s = self._worker.serving.snapshot.ping_interval_s
+                    await answer.run(
+                        upstream, [*STREAM_HEADERS, *identity_headers(scope), *headers], interval_s
+                    )
+                    return _outcome(translation, answer)
+                whole = await collect(translation, upstream)
+                await send_json(scope, send, whole, headers=headers)
+                return _outcome(translation)
+        except CodexiaError as error:
+            if isinstance(error, ContextOverflow):
+                error.maximum = self._worker.serving.models.facts(translation.model).context_window
+                # Four bytes a token, as English and code have; the backend gives no count.
+                error.input_tokens = size_bytes // 4
+            await send_error(scope, send, error)
+            return f"refused: {error}"
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Raise once the client has closed its connection.
+
+    Raises:
+        ClientGone: always, in the end.
+    """
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    raise ClientGone
+
+
+def _returned_headers(upstream: UpstreamReply | None) -> Headers:
+    if upstream is None:
+        return []
+    return [
+        (name.encode(), value.encode("latin-1", "replace"))
+        for name in RETURNED_HEADERS
+        if (value := upstream.headers.get(name))
+    ]
+
+
+def _outcome(translation: Translation, answer: StreamedAnswer | None = None) -> str:
+    usage = translation.reply.usage
+    text = (
+        f"ok served={translation.reply.served_model or '-'} input_tokens={usage.input_tokens} "
+        f"cached_tokens={usage.cached_tokens} output_tokens={usage.output_tokens}"
+    )
+    if answer is None:
+        return text
+    if answer.failure is not None:
+        return f"broke off: {answer.failure}"
+    return f"{text} sends={answer.sends}"

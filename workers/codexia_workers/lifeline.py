@@ -1,0 +1,120 @@
+"""A generation's own socket: how supervisors find it, and how its workers know that it lives.
+
+Whoever connects gets one `GenerationHello` line, with the listening socket as ancillary data,
+and then holds on: the end of the connection means that this process is gone. A supervisor that
+was killed finds the generation here when it comes back. With no supervisor for
+`ORPHANED_AFTER_S` the generation drains and exits by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import selectors
+import signal
+import socket
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from codexia.control import GenerationHello
+
+if TYPE_CHECKING:
+    from codexia.control import GenerationSpec
+
+ORPHANED_AFTER_S: Final = 300.0
+LEAVING: Final = b'{"leaving":true}\n'
+WORKER: Final = b"w"
+"""What a worker says after it connected, so that it is not counted as a supervisor."""
+
+
+class Lifeline:
+    """Serves the generation's socket from a thread of Granian's main process."""
+
+    def __init__(self, spec: GenerationSpec, listener: socket.socket) -> None:
+        hello = GenerationHello(
+            generation=spec.generation,
+            version=spec.version,
+            workers=spec.workers,
+            bind_host=spec.bind_host,
+            bind_port=spec.bind_port,
+            pid=os.getpid(),
+        )
+        self._hello = hello.model_dump_json().encode() + b"\n"
+        self._listener = listener
+        self._path = Path(spec.generation_socket)
+        self._path.unlink(missing_ok=True)
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(self._path))
+        self._server.listen()
+        self._supervisors: set[socket.socket] = set()
+        self._orphaned_at = time.monotonic()
+
+    def start(self) -> None:
+        """Serve until the process ends."""
+        threading.Thread(target=self._serve, name="lifeline", daemon=True).start()
+
+    def announce_leaving(self) -> None:
+        """Tell the supervisor that this generation stops, so that it starts the next one."""
+        for connection in tuple(self._supervisors):
+            with suppress(OSError):
+                connection.sendall(LEAVING)
+        self._path.unlink(missing_ok=True)
+
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._server, selectors.EVENT_READ)
+            while True:
+                ready = selector.select(None if self._supervisors else self._patience_s())
+                for key, _ in ready:
+                    if key.fileobj is self._server:
+                        self._greet(selector)
+                    elif isinstance(key.fileobj, socket.socket):
+                        self._hear(selector, key.fileobj)
+                if not self._supervisors and self._patience_s() <= 0:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+
+    def _patience_s(self) -> float:
+        return max(0.0, self._orphaned_at + ORPHANED_AFTER_S - time.monotonic())
+
+    def _greet(self, selector: selectors.BaseSelector) -> None:
+        connection, _ = self._server.accept()
+        try:
+            socket.send_fds(connection, [self._hello], [self._listener.fileno()])
+        except OSError:
+            connection.close()
+            return
+        self._supervisors.add(connection)
+        selector.register(connection, selectors.EVENT_READ)
+
+    def _hear(self, selector: selectors.BaseSelector, connection: socket.socket) -> None:
+        try:
+            said = connection.recv(64)
+        except OSError:
+            said = b""
+        if said.startswith(WORKER) or not said:
+            self._supervisors.discard(connection)
+            if not self._supervisors:
+                self._orphaned_at = time.monotonic()
+        if not said:
+            selector.unregister(connection)
+            connection.close()
+
+
+async def exit_with(generation_socket: str) -> None:
+    """Drain this worker once its generation's main process is gone.
+
+    Without this a worker whose parent was killed would serve on beside its successors.
+    """
+    try:
+        reader, writer = await asyncio.open_unix_connection(generation_socket)
+        writer.write(WORKER)
+        while await reader.read(4096):
+            pass
+        writer.close()
+    except OSError:
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

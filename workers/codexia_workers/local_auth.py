@@ -1,0 +1,40 @@
+"""Local keys: who may use the gateway.
+
+Clients differ in the header that they put their key in, and some carry a stale one in the
+other, so it is enough that either matches.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codexia.errors import Unauthorized
+from codexia_workers.answers import header
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from codexia_workers.worker import Worker
+
+
+class Protected:
+    """A route that only the holder of a local key may use, where keys are configured."""
+
+    def __init__(self, app: ASGIApp, worker: Worker) -> None:
+        self._app = app
+        self._worker = worker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request.
+
+        Raises:
+            Unauthorized: neither header holds a local key.
+        """
+        scheme, _, token = header(scope, b"authorization").partition(b" ")
+        bearer = token.strip() if scheme.lower() == b"bearer" else b""
+        if not self._worker.serving.accepts(bearer, header(scope, b"x-api-key")):
+            raise Unauthorized(
+                "invalid local api key; send the gateway's own key as "
+                "`authorization: Bearer KEY` or `x-api-key: KEY`"
+            )
+        await self._app(scope, receive, send)

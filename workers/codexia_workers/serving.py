@@ -1,0 +1,63 @@
+"""What a worker serves by: the last snapshot, and what is derived from it once."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from codexia.errors import LoginRequired
+
+if TYPE_CHECKING:
+    from codexia.codex.upstream import CodexUpstream, Credential
+    from codexia.control import Snapshot
+    from codexia.models import ModelTable
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """One revision of everything; a request takes it once and keeps it to its end."""
+
+    snapshot: Snapshot
+    upstream: CodexUpstream
+    models: ModelTable
+    key_digests: tuple[bytes, ...] = field(repr=False)
+    credential: Credential | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Serving:
+        """Return what a snapshot means for a worker."""
+        return cls(
+            snapshot,
+            snapshot.codex_upstream(),
+            snapshot.model_table(),
+            tuple(bytes.fromhex(key.sha256) for key in snapshot.keys),
+            snapshot.login.credential() if snapshot.login else None,
+        )
+
+    def login(self) -> Credential:
+        """Return the credential for the backend.
+
+        Raises:
+            LoginRequired: nobody is logged in; the text says what to do.
+        """
+        if self.credential is None:
+            raise LoginRequired(self.snapshot.login_hint or "not logged in; run `codexia login`")
+        return self.credential
+
+    @property
+    def login_revision(self) -> int | None:
+        """Which login `credential` is of."""
+        return self.snapshot.login.revision if self.snapshot.login else None
+
+    def accepts(self, *presented: bytes) -> bool:
+        """Return whether one of the presented keys is a local key, in constant time."""
+        if not self.key_digests:
+            return True
+        accepted = False
+        for key in presented:
+            digest = sha256(key).digest()
+            for known in self.key_digests:
+                accepted |= hmac.compare_digest(digest, known)
+        return accepted

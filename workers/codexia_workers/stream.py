@@ -1,0 +1,124 @@
+"""The hot path: frames of the backend to events of the client, one send per read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from codexia.errors import CodexiaError, UpstreamError
+
+if TYPE_CHECKING:
+    from starlette.types import Send
+
+    from codexia.dialects.dialect import Dialect, Translation
+    from codexia.sse import Event
+    from codexia_workers.answers import Headers
+    from codexia_workers.upstream import UpstreamReply
+
+logger = logging.getLogger("codexia.stream")
+
+
+class StreamedAnswer:
+    """Pumps one reply to its client.
+
+    Attributes:
+        failure: what ended the stream early, None while all is well.
+        sends: body messages handed to the server, pings not counted.
+        first_sent_at: when the first of them was, in the event loop's time; 0.0 before.
+    """
+
+    def __init__(self, send: Send, dialect: Dialect, translation: Translation) -> None:
+        self.failure: CodexiaError | None = None
+        self.sends = 0
+        self.first_sent_at = 0.0
+        self._send = send
+        self._encode = dialect.encode
+        self._ping = dialect.ping
+        self._reply = translation.reply
+        self._loop = asyncio.get_running_loop()
+        self._sent_at = 0.0
+
+    async def run(
+        self, upstream: UpstreamReply | None, headers: Headers, ping_interval_s: float
+    ) -> None:
+        """Send the whole stream.
+
+        Args:
+            upstream: the reply, begun; None when the translation answers by itself.
+            headers: response headers.
+            ping_interval_s: longest silence that the client is left in.
+        """
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        self._sent_at = self._loop.time()
+        async with asyncio.TaskGroup() as group:
+            keeping_alive = group.create_task(self._keep_alive(ping_interval_s))
+            last = await self._pump(upstream)
+            keeping_alive.cancel()
+        await self._send_events(last, more=False)
+
+    async def _pump(self, upstream: UpstreamReply | None) -> list[Event]:
+        """Send all events but the last batch, which is returned to end the body with."""
+        reply = self._reply
+        events: list[Event] = []
+        try:
+            events += reply.start()
+            frames = upstream.ahead if upstream else ()
+            while True:
+                for frame in frames:
+                    events += reply.feed(frame)
+                    if reply.ended:
+                        break
+                if reply.ended or upstream is None:
+                    return events
+                if events:
+                    batch, events = events, []
+                    await self._send_events(batch, more=True)
+                frames = await upstream.read()
+        except CodexiaError as error:
+            self.failure = error
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # An event of a shape that the translation does not expect. The client must still
+            # get its terminal event.
+            logger.exception("translation failed")
+            self.failure = UpstreamError("the Codex backend sent an event of an unknown shape")
+        return [*events, *reply.fail(self.failure)]
+
+    async def _send_events(self, events: list[Event], *, more: bool) -> None:
+        now = self._loop.time()
+        self.first_sent_at = self.first_sent_at or now
+        self._sent_at = now
+        self.sends += 1
+        await self._send(
+            {"type": "http.response.body", "body": self._encode(events), "more_body": more}
+        )
+
+    async def _keep_alive(self, interval_s: float) -> None:
+        while True:
+            await asyncio.sleep(self._sent_at + interval_s - self._loop.time())
+            if self._loop.time() - self._sent_at >= interval_s:
+                self._sent_at = self._loop.time()
+                await self._send(
+                    {"type": "http.response.body", "body": self._ping, "more_body": True}
+                )
+
+
+async def collect(translation: Translation, upstream: UpstreamReply | None) -> dict[str, object]:
+    """Return the whole answer of a reply, from the same events that a stream would have.
+
+    Raises:
+        CodexiaError: the reply broke off, or is the backend's failure.
+    """
+    reply, collector = translation.reply, translation.collector
+    for event in reply.start():
+        collector.add(event)
+    frames = upstream.ahead if upstream else ()
+    while True:
+        for frame in frames:
+            for event in reply.feed(frame):
+                collector.add(event)
+            if reply.ended:
+                break
+        if reply.ended or upstream is None:
+            return collector.result()
+        frames = await upstream.read()

@@ -1,0 +1,221 @@
+"""The call to the Codex backend: open it, hold it until it is an answer, read it.
+
+A reply counts as begun when its first content event is here. What goes wrong before that
+is a real error with a real status, and may be tried again; nothing is ever sent twice after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+import orjson
+
+from codexia.codex.events import FAILED, TERMINAL, is_content
+from codexia.codex.failures import TokenRejected, failure_of_event, failure_of_reply
+from codexia.codex.request import without_reasoning
+from codexia.errors import (
+    BadRequest,
+    Overloaded,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamTruncated,
+)
+from codexia.sse import FrameSplitter
+from codexia_workers.worker import CONNECT_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from multidict import CIMultiDictProxy
+
+    from codexia.codex.request import CodexRequest
+    from codexia.sse import Frame
+    from codexia_workers.worker import Worker
+
+logger = logging.getLogger("codexia.upstream")
+
+MAX_RETRIES: Final = 2
+RETRY_BASE_S: Final = 0.2
+HOLD_LIMIT_S: Final = 30.0
+"""Longest wait for content after the backend's status line. Then the client gets its status line,
+because many clients and proxies give up after 60 s without one."""
+
+RELEASE_GRACE_S: Final = 0.25
+ERROR_BODY_LIMIT_BYTES: Final = 256 * 1024
+
+
+class UpstreamReply:
+    """A reply that has begun.
+
+    Attributes:
+        ahead: frames that were read before the reply counted as begun.
+        complete: whether the terminal event has been read.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._splitter = FrameSplitter()
+        self.ahead: list[Frame] = []
+        self.complete = False
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The reply's headers."""
+        return self._response.headers
+
+    async def read(self) -> list[Frame]:
+        """Return the frames of the next chunk, maybe none.
+
+        Raises:
+            UpstreamTruncated: the connection broke or ended before a terminal event.
+            UpstreamTimeout: nothing came for `upstream_idle_timeout_s`.
+        """
+        try:
+            chunk = await self._response.content.readany()
+        except TimeoutError as error:
+            raise UpstreamTimeout("the Codex backend stopped sending") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise UpstreamTruncated("the connection to the Codex backend broke") from error
+        if not chunk:
+            raise UpstreamTruncated("the Codex backend closed the stream before its end")
+        frames = self._splitter.feed(chunk)
+        if frames:
+            self.complete = frames[-1].event in TERMINAL
+        return frames
+
+    async def hold(self) -> None:
+        """Read ahead until the reply has begun.
+
+        Raises:
+            CodexiaError: the backend failed instead.
+        """
+        try:
+            async with asyncio.timeout(HOLD_LIMIT_S):
+                while True:
+                    for frame in await self.read():
+                        if frame.event in FAILED:
+                            raise failure_of_event(frame.json())
+                        self.ahead.append(frame)
+                    if any(is_content(frame.event) for frame in self.ahead):
+                        return
+        except TimeoutError:
+            return
+
+    def cancel(self) -> None:
+        """Drop the connection, which tells the backend to stop generating."""
+        self._response.close()
+
+    async def release(self) -> None:
+        """Give the connection back to the pool, if the backend ends the body as it should."""
+        try:
+            async with asyncio.timeout(RELEASE_GRACE_S):
+                while await self._response.content.readany():
+                    pass
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            self._response.close()
+
+
+@asynccontextmanager
+async def open_reply(
+    worker: Worker, request: CodexRequest | None
+) -> AsyncGenerator[UpstreamReply | None]:
+    """Give a reply that has begun, for as long as the context lasts; None for no request.
+
+    A reply that is left before its terminal event is cancelled, since it costs quota.
+
+    Raises:
+        CodexiaError: what the backend, or the lack of a login, says to the caller.
+    """
+    if request is None:
+        yield None
+        return
+    reply = await _begin(worker, request)
+    try:
+        yield reply
+    except BaseException:
+        reply.cancel()
+        raise
+    if reply.complete:
+        await reply.release()
+    else:
+        reply.cancel()
+
+
+async def _begin(worker: Worker, request: CodexRequest) -> UpstreamReply:
+    """Return a reply that has begun.
+
+    A refused token is refreshed once. A backend that fails before any content is asked at
+    most twice more. Replayed reasoning that it cannot decrypt is left out once.
+    """
+    retries = 0
+    refreshed = stripped = False
+    while True:
+        revision = worker.serving.login_revision
+        try:
+            return await _attempt(worker, request)
+        except TokenRejected:
+            if refreshed:
+                raise
+            refreshed = True
+            await worker.refresh_login(revision)
+        except BadRequest as error:
+            if stripped or error.code != "invalid_encrypted_content":
+                raise
+            stripped = True
+            request = without_reasoning(request)
+        except UpstreamTimeout:
+            raise
+        except (UpstreamError, Overloaded) as error:
+            if retries == MAX_RETRIES:
+                raise
+            logger.info("retrying after: %s", error)
+            await asyncio.sleep(RETRY_BASE_S * 2**retries)
+            retries += 1
+
+
+async def _attempt(worker: Worker, request: CodexRequest) -> UpstreamReply:
+    serving = worker.serving
+    idle_s = serving.snapshot.upstream_idle_timeout_s
+    try:
+        response = await worker.http.post(
+            serving.upstream.responses_url,
+            data=orjson.dumps(request.body),
+            headers=serving.upstream.responses_headers(serving.login(), request),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_s
+            ),
+            allow_redirects=False,
+        )
+    except aiohttp.ConnectionTimeoutError as error:
+        raise UpstreamError("the Codex backend cannot be reached: connecting timed out") from error
+    except TimeoutError as error:
+        raise UpstreamTimeout("the Codex backend did not answer") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise UpstreamError(f"the Codex backend cannot be reached: {_reason(error)}") from error
+    reply = UpstreamReply(response)
+    try:
+        await _check_status(response)
+        await reply.hold()
+    except BaseException:
+        reply.cancel()
+        raise
+    return reply
+
+
+async def _check_status(response: aiohttp.ClientResponse) -> None:
+    if response.status != 200:
+        try:
+            body = await response.content.read(ERROR_BODY_LIMIT_BYTES)
+        except (aiohttp.ClientError, OSError):
+            body = b""
+        raise failure_of_reply(response.status, response.headers, body)
+
+
+def _reason(error: Exception) -> str:
+    """Return the operating system's word for it; aiohttp's own texts hold addresses."""
+    cause = getattr(error, "os_error", error)
+    return getattr(cause, "strerror", None) or type(error).__name__
