@@ -9,10 +9,12 @@ The supervisor serves HTTP/1.1 on a Unix socket that only this user can open:
 | `GET /status` | `SupervisorStatus` |
 | `POST /stop` | 202; the supervisor drains and exits |
 
-An error is an OpenAI error object with its HTTP status. It also starts the worker
-generations: `GenerationSpec` is their standard input, and each generation listens on a
-socket of its own where it greets with `GenerationHello` and hands over the listening
-socket, so that a supervisor which comes back finds it and takes it on.
+Workers watch with `?generation=` and their number: a generation is ready once all its workers
+do. An error is an OpenAI error object with its HTTP status.
+
+The supervisor also starts the worker generations: `GenerationSpec` is their standard input,
+and each generation listens on a socket of its own where it greets with `GenerationHello` and
+hands over the listening socket, so that a supervisor which comes back finds it and takes it on.
 
 Receivers ignore fields that they do not know; `protocol` changes when that is not enough.
 """

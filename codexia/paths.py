@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -62,9 +61,9 @@ class Home:
         longest = self.run / "generation-99999.sock"
         if len(os.fsencode(longest)) <= MAX_SOCKET_PATH_BYTES:
             return self.run
-        base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
         digest = sha256(os.fsencode(self.root)).hexdigest()[:12]
-        return base / f"codexia-{os.getuid()}-{digest}"
+        # Not by XDG_RUNTIME_DIR or TMPDIR: a daemon and a shell differ in those, and must meet.
+        return Path("/tmp") / f"codexia-{os.getuid()}-{digest}"  # noqa: S108 - `create` checks it
 
     @property
     def control_socket(self) -> Path:

@@ -1,0 +1,62 @@
+"""The authority's addresses, and the URL that a person opens to log in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from codexia.oauth.pkce import Pkce
+
+DEFAULT_ISSUER: Final = "https://auth.openai.com"
+CLIENT_ID: Final = "app_EMoamEEZ73f0CkXaXp7hrann"
+"""The public client of the Codex command line; the authority registers no other."""
+
+SCOPE: Final = "openid profile email offline_access"
+CALLBACK_PORTS: Final = (1455, 1457)
+"""The ports whose redirect the authority accepts, in the order to try them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """An OAuth authority.
+
+    Attributes:
+        issuer: without a trailing slash, e.g. `https://auth.openai.com`.
+    """
+
+    issuer: str = DEFAULT_ISSUER
+
+    @property
+    def token_url(self) -> str:
+        """Where codes and refresh tokens are traded for access tokens."""
+        return f"{self.issuer}/oauth/token"
+
+    @property
+    def revoke_url(self) -> str:
+        """Where tokens are given back."""
+        return f"{self.issuer}/oauth/revoke"
+
+    def authorize_url(self, pkce: Pkce, redirect_uri: str, originator: str) -> str:
+        """Return the address to open in a browser."""
+        query = urlencode(
+            {
+                "response_type": "code",
+                "client_id": CLIENT_ID,
+                "redirect_uri": redirect_uri,
+                "scope": SCOPE,
+                "code_challenge": pkce.challenge,
+                "code_challenge_method": "S256",
+                "id_token_add_organizations": "true",
+                "codex_cli_simplified_flow": "true",
+                "state": pkce.state,
+                "originator": originator,
+            }
+        )
+        return f"{self.issuer}/oauth/authorize?{query}"
+
+
+def redirect_uri(port: int = CALLBACK_PORTS[0]) -> str:
+    """Return the redirect address; its host must be spelled `localhost`."""
+    return f"http://localhost:{port}/auth/callback"

@@ -1,0 +1,1 @@
+"""The supervisor process: login, configuration, control API, and the workers' life."""

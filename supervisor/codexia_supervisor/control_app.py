@@ -1,0 +1,162 @@
+"""The control API: HTTP for the workers and the command line, on a Unix socket.
+
+`codexia.control` describes the calls. Who can open the socket may do everything here; its
+directory and its mode admit this user only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol
+
+import orjson
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+from codexia.control import RefreshRequest
+from codexia.errors import BadRequest, CodexiaError, NotFound, RequestTooLarge, openai_envelope
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from contextlib import AbstractContextManager
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from codexia.control import Snapshot, SupervisorStatus
+    from codexia_supervisor.snapshot import SnapshotFeed
+
+MAX_BODY_BYTES: Final = 64 * 1024
+
+
+class Controlled(Protocol):
+    """What the control API gives access to."""
+
+    feed: SnapshotFeed
+
+    def watching(self, generation: int | None) -> AbstractContextManager[None]:
+        """Count a worker of a generation as following the snapshots."""
+        ...
+
+    async def refresh(self, rejected_revision: int | None) -> Snapshot:
+        """Return a snapshot with a login newer than the rejected one."""
+        ...
+
+    def status(self) -> SupervisorStatus:
+        """Return the account of the supervisor."""
+        ...
+
+    def stop(self) -> None:
+        """Begin the orderly end."""
+        ...
+
+
+def create_control_app(supervisor: Controlled, counters: Counter[str]) -> ASGIApp:
+    """Return the app.
+
+    Args:
+        supervisor: what it controls.
+        counters: counts the requests by path.
+    """
+
+    async def refresh(request: Request) -> Response:
+        wanted = _refresh_request(await _body(request))
+        snapshot = await supervisor.refresh(wanted.rejected_revision)
+        return _json(snapshot.model_dump_json().encode())
+
+    async def status(_: Request) -> Response:
+        return _json(supervisor.status().model_dump_json().encode())
+
+    async def stop(_: Request) -> Response:
+        supervisor.stop()
+        return Response(status_code=202)
+
+    app = Starlette(
+        routes=[
+            Route("/watch", _Watch(supervisor)),
+            Route("/refresh", refresh, methods=["POST"]),
+            Route("/status", status),
+            Route("/stop", stop, methods=["POST"]),
+        ],
+        exception_handlers={CodexiaError: _render, 404: _no_such_call, 405: _no_such_call},
+    )
+    return _Counted(app, counters)
+
+
+class _Watch:
+    """Streams the snapshots until the worker goes away or the feed is closed."""
+
+    def __init__(self, supervisor: Controlled) -> None:
+        self._supervisor = supervisor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = dict(pair.partition(b"=")[::2] for pair in scope["query_string"].split(b"&"))
+        number = query.get(b"generation", b"")
+        generation = int(number) if number.isdigit() else None
+        headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        with self._supervisor.watching(generation):
+            async with asyncio.TaskGroup() as group:
+                sending = group.create_task(self._send_all(send))
+                gone = group.create_task(_until_gone(receive))
+                await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
+                sending.cancel()
+                gone.cancel()
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _send_all(self, send: Send) -> None:
+        async for line in self._supervisor.feed.follow():
+            await send({"type": "http.response.body", "body": line, "more_body": True})
+
+
+class _Counted:
+    """Counts requests before they are served; unknown paths together."""
+
+    def __init__(self, app: Starlette, counters: Counter[str]) -> None:
+        self._app = app
+        self._counters = counters
+        self._paths = {route.path for route in app.routes if isinstance(route, Route)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            self._counters[path if path in self._paths else "other"] += 1
+        await self._app(scope, receive, send)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestTooLarge("the body is larger than a control call can be")
+    return body
+
+
+def _refresh_request(body: bytes) -> RefreshRequest:
+    try:
+        return RefreshRequest.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        raise BadRequest("the body is not a refresh request") from error
+
+
+async def _no_such_call(request: Request, _: Exception) -> Response:
+    error = NotFound(f"there is no call {request.method} {request.url.path}")
+    return await _render(request, error)
+
+
+async def _render(_: Request, error: Exception) -> Response:
+    if not isinstance(error, CodexiaError):
+        raise error
+    return _json(orjson.dumps(openai_envelope(error)), error.status)
+
+
+def _json(content: bytes, status: int = 200) -> Response:
+    return Response(content, status, media_type="application/json")

@@ -1,0 +1,98 @@
+"""`codexia serve`: from flags to an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import uvloop
+
+from codexia.errors import CodexiaError, ConfigError
+from codexia_supervisor.generations import COMMAND
+from codexia_supervisor.listener import BindFailed
+from codexia_supervisor.live_config import LiveConfig
+from codexia_supervisor.lock import InstanceLock
+from codexia_supervisor.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from codexia.paths import Home
+
+logger = logging.getLogger("codexia.supervisor")
+
+FAILED: Final = 1
+
+
+def run(
+    flags: Mapping[str, Any],
+    home: Home,
+    *,
+    on_listening: Callable[[str], None] | None = None,
+    command: Sequence[str] = COMMAND,
+) -> int:
+    """Serve until a signal or `POST /stop`, and return the exit code.
+
+    It is 0 after an orderly end, 78 (EX_CONFIG) when the settings are wrong, and 1 when the
+    address is taken or another supervisor has this home.
+
+    Args:
+        flags: settings given on the command line, by key; None values do not count.
+        home: the Codexia home.
+        on_listening: called with the gateway's URL once it serves, and whenever that changes;
+            by default a line on standard output says it.
+        command: what a generation of workers is started with.
+    """
+    os.umask(0o077)
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        home.create()
+        config = LiveConfig(home.config_file, flags, os.environ)
+        logging.getLogger("codexia").setLevel(config.settings.log_level.upper())
+        lock = InstanceLock(home.lock_file)
+    except ConfigError as error:
+        _complain(error.message)
+        return os.EX_CONFIG
+    except CodexiaError as error:
+        _complain(error.message)
+        return FAILED
+    except OSError as error:
+        _complain(f"{error.filename or home.root}: {error.strerror or error}")
+        return FAILED
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(home, config, on_listening or _announce, command))
+    finally:
+        lock.release()
+
+
+async def _serve(
+    home: Home, config: LiveConfig, on_listening: Callable[[str], None], command: Sequence[str]
+) -> int:
+    supervisor = Supervisor(home, config, on_listening, command)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, supervisor.stop)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+    try:
+        await supervisor.prepare()
+    except BindFailed as error:
+        _complain(error.message)
+        return FAILED
+    if supervisor.login_hint:
+        sys.stderr.write(f"{supervisor.login_hint}\n")
+    await supervisor.run()
+    return 0
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(f"listening on {url}\n")
+    sys.stdout.flush()
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"error: {message}\n")

@@ -1,0 +1,88 @@
+"""A generation without Granian: it starts in a tenth of a second and misbehaves on demand.
+
+The first word of the file in `STAND_IN` says how:
+- `serve`: as a generation should; SIGUSR1 makes it say that it leaves, and stay
+- `crash`: exits 1 before it is ready
+- `refuse`: exits 78
+- `slow`: serves, and needs a second to greet
+- `stubborn`: serves, and does not end at SIGTERM
+"""
+
+import array
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import orjson
+
+spec = orjson.loads(sys.stdin.readline() or sys.exit(3))
+mode = Path(os.environ["STAND_IN"]).read_text().split()[0]
+if mode in ("crash", "refuse"):
+    sys.exit({"crash": 1, "refuse": 78}[mode])
+if mode == "slow":
+    time.sleep(1)
+
+listener = socket.socket(fileno=spec["listener_fd"])
+supervisors = []
+
+
+def greet():
+    path = spec["generation_socket"]
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+    hello = {
+        key: spec[key] for key in ("generation", "version", "workers", "bind_host", "bind_port")
+    }
+    line = orjson.dumps({**hello, "pid": os.getpid()}) + b"\n"
+    while True:
+        connection, _ = server.accept()
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))
+        connection.sendmsg([line], [rights])
+        supervisors.append(connection)
+
+
+def watch():
+    """Follow the snapshots as a worker does, whatever happens to the supervisor."""
+    while True:
+        try:
+            control = socket.socket(socket.AF_UNIX)
+            control.connect(spec["control_socket"])
+            request = f"GET /watch?generation={spec['generation']} HTTP/1.1\r\nhost: x\r\n\r\n"
+            control.sendall(request.encode())
+            while control.recv(65536):
+                pass
+        except OSError:
+            pass
+        time.sleep(0.1)
+
+
+def answer():
+    body = orjson.dumps({"service": "codexia", "generation": spec["generation"]})
+    head = f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    while True:
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(head.encode() + body)
+        except OSError:
+            time.sleep(0.01)
+
+
+def leave(*_):
+    for connection in supervisors:
+        connection.sendall(b'{"leaving":true}\n')
+
+
+signal.signal(signal.SIGUSR1, leave)
+signal.signal(signal.SIGTERM, lambda *_: mode == "stubborn" or os._exit(0))
+listener.setblocking(True)
+for target in (greet, answer, *[watch] * spec["workers"]):
+    threading.Thread(target=target, daemon=True).start()
+while True:
+    signal.pause()
