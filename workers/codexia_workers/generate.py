@@ -55,7 +55,7 @@ class Generate:
             model = translation.model
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(_until_gone(receive))
-                outcome = await self._answer(translation, scope, send, size_bytes)
+                outcome = await self._answer(translation, scope, send, size_bytes, watching)
                 watching.cancel()
         except* ClientGone:
             # There is nobody to tell. What was under way is cancelled, upstream included.
@@ -79,9 +79,15 @@ class Generate:
         return Context(self._worker.serving.models, response_id, int(time.time()), headers)
 
     async def _answer(
-        self, translation: Translation, scope: Scope, send: Send, size_bytes: int
+        self,
+        translation: Translation,
+        scope: Scope,
+        send: Send,
+        size_bytes: int,
+        watching: asyncio.Task[None],
     ) -> str:
         """Send the answer; return how it went, for the log."""
+        answer: StreamedAnswer | None = None
         try:
             async with open_reply(self._worker, translation.request) as upstream:
                 headers = _returned_headers(upstream)
@@ -91,10 +97,13 @@ class Generate:
                     await answer.run(
                         upstream, [*STREAM_HEADERS, *identity_headers(scope), *headers], interval_s
                     )
-                    return _outcome(translation, answer)
-                whole = await collect(translation, upstream)
-                await send_json(scope, send, whole, headers=headers)
-                return _outcome(translation)
+                else:
+                    whole = await collect(translation, upstream)
+                    await send_json(scope, send, whole, headers=headers)
+                # The server tells of a disconnect after the last byte too, and what is left
+                # to do does not depend on the client.
+                watching.cancel()
+                return _outcome(translation, answer)
         except CodexiaError as error:
             if isinstance(error, ContextOverflow):
                 error.maximum = self._worker.serving.models.facts(translation.model).context_window
@@ -125,7 +134,7 @@ def _returned_headers(upstream: UpstreamReply | None) -> Headers:
     ]
 
 
-def _outcome(translation: Translation, answer: StreamedAnswer | None = None) -> str:
+def _outcome(translation: Translation, answer: StreamedAnswer | None) -> str:
     usage = translation.reply.usage
     text = (
         f"ok served={translation.reply.served_model or '-'} input_tokens={usage.input_tokens} "

@@ -45,10 +45,12 @@ class Lifeline:
         self._hello = hello.model_dump_json().encode() + b"\n"
         self._listener = listener
         self._path = Path(spec.generation_socket)
-        self._path.unlink(missing_ok=True)
         self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(str(self._path))
+        # Listening before it has its name: a socket that refuses is taken for a dead one's.
+        unnamed = self._path.with_suffix(f".{os.getpid()}")
+        self._server.bind(str(unnamed))
         self._server.listen()
+        unnamed.rename(self._path)
         self._supervisors: set[socket.socket] = set()
         self._orphaned_at = time.monotonic()
 
@@ -111,10 +113,12 @@ async def exit_with(generation_socket: str) -> None:
     """
     try:
         reader, writer = await asyncio.open_unix_connection(generation_socket)
-        writer.write(WORKER)
-        while await reader.read(4096):
-            pass
-        writer.close()
+        try:
+            writer.write(WORKER)
+            while await reader.read(4096):
+                pass
+        finally:
+            writer.close()
     except OSError:
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -83,8 +83,7 @@ class UpstreamReply:
         if not chunk:
             raise UpstreamTruncated("the Codex backend closed the stream before its end")
         frames = self._splitter.feed(chunk)
-        if frames:
-            self.complete = frames[-1].event in TERMINAL
+        self.complete = self.complete or any(frame.event in TERMINAL for frame in frames)
         return frames
 
     async def hold(self) -> None:
@@ -96,12 +95,13 @@ class UpstreamReply:
         try:
             async with asyncio.timeout(HOLD_LIMIT_S):
                 while True:
-                    for frame in await self.read():
+                    frames = await self.read()
+                    self.ahead += frames
+                    for frame in frames:
                         if frame.event in FAILED:
                             raise failure_of_event(frame.json())
-                        self.ahead.append(frame)
-                    if any(is_content(frame.event) for frame in self.ahead):
-                        return
+                        if is_content(frame.event):
+                            return
         except TimeoutError:
             return
 
@@ -208,10 +208,14 @@ async def _attempt(worker: Worker, request: CodexRequest) -> UpstreamReply:
 
 async def _check_status(response: aiohttp.ClientResponse) -> None:
     if response.status != 200:
+        body = b""
         try:
-            body = await response.content.read(ERROR_BODY_LIMIT_BYTES)
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > ERROR_BODY_LIMIT_BYTES:
+                    break
         except (aiohttp.ClientError, OSError):
-            body = b""
+            logger.debug("the body of an error reply broke off")
         raise failure_of_reply(response.status, response.headers, body)
 
 

@@ -81,8 +81,9 @@ class Worker:
             await asyncio.sleep(RECONNECT_S)
 
     async def _watch_once(self) -> None:
+        url = f"http://supervisor/watch?generation={self.generation}"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
-        async with self._control.get("http://supervisor/watch", timeout=timeout) as reply:
+        async with self._control.get(url, timeout=timeout) as reply:
             reply.raise_for_status()
             line = b""
             async for chunk in reply.content.iter_any():
@@ -128,5 +129,7 @@ class Worker:
                     "the login has to be refreshed and the supervisor does not answer; try again"
                 ) from error
             if reply.status != 200:
-                raise LoginRequired(orjson.loads(content)["error"]["message"])
+                reason = orjson.loads(content)["error"]["message"]
+                # Only a 401 is for a person to mend; the rest passes by itself.
+                raise (LoginRequired if reply.status == 401 else SupervisorUnavailable)(reason)
             self._adopt(Snapshot.model_validate_json(content))

@@ -1,0 +1,5 @@
+"""`python -m codexia`."""
+
+from codexia.cli import main
+
+main()
