@@ -16,13 +16,21 @@ if TYPE_CHECKING:
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
+@pytest.fixture(autouse=True, scope="session")
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No settings and no proxies from outside, for whatever processes the tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            is_setting = name.startswith("CODEXIA_") and not name.startswith("CODEXIA_TEST_")
+            if is_setting or name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def scratch_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home directory that no other test sees, and no settings from outside."""
-    for variable in [
-        name for name in os.environ if name.startswith("CODEXIA_") and "TEST" not in name
-    ]:
-        monkeypatch.delenv(variable)
+    """A home directory that no other test sees."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     return home

@@ -12,6 +12,7 @@ from codexia.oauth.replies import (
     failure_of_reply,
     parse_token_reply,
 )
+from codexia.proxies import is_loopback
 
 if TYPE_CHECKING:
     from codexia.oauth.pkce import Pkce
@@ -72,7 +73,9 @@ class AuthorityClient:
 
     async def _post(self, url: str, **body: Any) -> bytes:
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S, headers=self._headers) as http:
+            async with httpx.AsyncClient(
+                timeout=TIMEOUT_S, headers=self._headers, trust_env=not is_loopback(url)
+            ) as http:
                 reply = await http.post(url, **body)
         except httpx.HTTPError as error:
             raise AuthorityUnavailable(

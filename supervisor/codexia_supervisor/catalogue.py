@@ -11,6 +11,7 @@ import orjson
 from codexia.errors import CodexiaError
 from codexia.http import httpx
 from codexia.models import models_of_catalogue
+from codexia.proxies import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,9 +111,10 @@ class Catalogue:
         headers = upstream.account_headers(login.credential())
         if self._etag:
             headers["if-none-match"] = self._etag
+        url = upstream.models_url
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
-                return await http.get(upstream.models_url, headers=headers)
+            async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=not is_loopback(url)) as http:
+                return await http.get(url, headers=headers)
         except httpx.HTTPError as error:
             raise CatalogueUnavailable(
                 f"the backend could not be reached ({type(error).__name__})"

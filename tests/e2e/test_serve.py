@@ -142,3 +142,14 @@ def test_hot_path_makes_no_control_call(gateway: Gateway, simulator: Simulator):
     after = gateway.status()["counters"]
     changed = {name for name in after if after[name] != before.get(name)}
     assert changed <= {"/status"}
+
+
+def test_backend_on_loopback_is_reached_whatever_proxy_is_set(simulator: Simulator, tmp_path: Path):
+    log_in(tmp_path, simulator)
+    dead = "http://127.0.0.1:9"
+    with running_gateway(tmp_path, simulator, HTTP_PROXY=dead, ALL_PROXY=dead) as gateway:
+        reply = httpx.post(
+            gateway.url + PATHS["chat"], json=body("chat", "SAY[[direct]]", stream=False)
+        )
+        assert "direct" in reply.text
+        wait_until(lambda: "gpt-6-sol" in models(gateway), "the catalogue is known")

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from codexia.errors import LoginRequired
+from codexia.proxies import proxy_for
 
 if TYPE_CHECKING:
     from codexia.codex.upstream import CodexUpstream, Credential
@@ -24,16 +25,19 @@ class Serving:
     models: ModelTable
     key_digests: tuple[bytes, ...] = field(repr=False)
     credential: Credential | None
+    proxy: str | None
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Serving:
         """Return what a snapshot means for a worker."""
+        upstream = snapshot.codex_upstream()
         return cls(
             snapshot,
-            snapshot.codex_upstream(),
+            upstream,
             snapshot.model_table(),
             tuple(bytes.fromhex(key.sha256) for key in snapshot.keys),
             snapshot.login.credential() if snapshot.login else None,
+            proxy_for(upstream.base_url),
         )
 
     def login(self) -> Credential:

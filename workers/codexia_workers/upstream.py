@@ -189,6 +189,7 @@ async def _attempt(worker: Worker, request: CodexRequest) -> UpstreamReply:
                 total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_s
             ),
             allow_redirects=False,
+            proxy=serving.proxy,
         )
     except aiohttp.ConnectionTimeoutError as error:
         raise UpstreamError("the Codex backend cannot be reached: connecting timed out") from error
