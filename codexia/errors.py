@@ -117,6 +117,7 @@ class Unauthorized(CodexiaError):
 
     status = 401
     code = "invalid_api_key"
+    retryable = False
 
 
 class LoginRequired(CodexiaError):

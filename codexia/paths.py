@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -69,6 +70,12 @@ class Home:
     def control_socket(self) -> Path:
         """The supervisor's control API."""
         return self.socket_dir / "supervisor.sock"
+
+    def remove_socket_dir(self) -> None:
+        """Remove the directory of the sockets, if it is not `run` and nothing uses it any more."""
+        if self.socket_dir != self.run:
+            with suppress(OSError):
+                self.socket_dir.rmdir()
 
     def create(self) -> None:
         """Make the directories, readable by this user only.

@@ -60,14 +60,16 @@ def _ask(prompt: str) -> str:
     """
     from codexia.errors import CodexiaError
 
-    if sys.stdin.isatty():
+    terminal = sys.stdin.isatty()
+    if terminal:
         with suppress(ImportError):
             # Takes the terminal out of canonical mode, in which a line ends at 4,095 bytes.
             import readline  # noqa: F401  # pyright: ignore[reportUnusedImport]
     while True:
         try:
-            line = input(prompt if sys.stdin.isatty() else "")
+            line = input(prompt if terminal else "")
         except EOFError:
+            typer.echo("\n" if terminal else "", nl=False)
             raise CodexiaError(
                 "the input ended before a redirect address came; run `codexia login` again "
                 "and paste the address that the browser ends on"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from pydantic import ValidationError
 
+from codexia.config import ENVIRONMENT
 from codexia.control import GenerationHello, GenerationSpec
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ STDERR: Final = 2
 """Standard output is for the one line that says where we listen."""
 
 GREETING_TIMEOUT_S: Final = 1.0
+API_KEY_VARIABLE: Final = ENVIRONMENT["api_key"]
 MAX_LINE_BYTES: Final = 65536
 
 _SOCKET_NAME = re.compile(r"generation-(\d+)\.sock")
@@ -141,6 +143,7 @@ def spawn(
         stdin=subprocess.PIPE,
         stdout=STDERR,
         pass_fds=(descriptor,),
+        env={name: value for name, value in os.environ.items() if name != API_KEY_VARIABLE},
         start_new_session=True,
     )
     # Not asyncio's own subprocess: it kills the child when its loop closes, and a generation

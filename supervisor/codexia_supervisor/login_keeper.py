@@ -23,7 +23,7 @@ from codexia.oauth.credentials import (
     read_credentials,
     write_credentials,
 )
-from codexia.oauth.renewal import NotSaved, renew
+from codexia.oauth.renewal import NotSaved, credentials_lock, renew
 from codexia.oauth.replies import AuthorityUnavailable, LoginExpired
 from codexia_supervisor.refresh_schedule import RefreshSchedule
 
@@ -139,7 +139,7 @@ class LoginKeeper:
                 self._wake.clear()
                 continue
             if self._unsaved:
-                error = self._save()
+                error = await self._save()
                 if error is None:
                     continue
             else:
@@ -249,21 +249,29 @@ class LoginKeeper:
             self._revision = max(self._revision + 1, _written_at_us(self._path))
         self._wake.set()
 
-    def _save(self) -> CodexiaError | None:
+    async def _save(self) -> CodexiaError | None:
         """Try again to save what a full disk refused; nothing is refreshed before it is."""
         held = self._credentials
-        if held is None:
-            self._unsaved = False
-            return None
-        try:
-            write_credentials(self._path, held)
-        except OSError:
-            self._schedule.failed(time.time())
-            return NotSaved(self._path, held)
+        if held is not None:
+            try:
+                async with credentials_lock(self._path):
+                    if self._is_older(self._path):
+                        write_credentials(self._path, held)
+            except (AuthorityUnavailable, OSError):
+                self._schedule.failed(time.time())
+                return NotSaved(self._path, held)
         self._unsaved = False
         self._schedule.retry_at = 0.0
-        self._settle()
+        self.reload()  # a person may have logged in meanwhile, and that counts more
         return None
+
+    def _is_older(self, path: Path) -> bool:
+        """Return whether what is stored is from before our last refresh."""
+        try:
+            stored = read_credentials(path)
+        except CredentialsUnreadable:
+            return True
+        return stored is None or stored.refresh_token in self._spent
 
     def _settle(self) -> None:
         """Work out what the state means for workers, and tell if that is new."""

@@ -68,6 +68,7 @@ def run(
             return runner.run(_serve(home, config, on_listening or _announce, command))
     finally:
         lock.release()
+        home.remove_socket_dir()
 
 
 async def _serve(
@@ -77,7 +78,9 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, supervisor.stop)
-    loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+    # A terminal that closes hangs up; a daemon has none, and there it means to read anew.
+    on_hangup = supervisor.stop if sys.stderr.isatty() else supervisor.reload
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
     try:
         await supervisor.prepare()
     except BindFailed as error:

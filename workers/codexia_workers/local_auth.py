@@ -33,8 +33,8 @@ class Protected:
         scheme, _, token = header(scope, b"authorization").partition(b" ")
         bearer = token.strip() if scheme.lower() == b"bearer" else b""
         if not self._worker.serving.accepts(bearer, header(scope, b"x-api-key")):
+            # Claude Code shows its own login advice for any text that names a header.
             raise Unauthorized(
-                "invalid local api key; send the gateway's own key as "
-                "`authorization: Bearer KEY` or `x-api-key: KEY`"
+                "invalid local api key; give the client the key that this gateway is configured with"
             )
         await self._app(scope, receive, send)
