@@ -78,20 +78,23 @@ def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes) -> Co
         return _failure_of_page(status, headers)
     error = _failure_of_code(detail)
     if error is not None:
-        if isinstance(error, RateLimited) and error.retry_after_s is None:
-            error.retry_after_s = _retry_after(headers)
-        return error
+        return _timed(error, headers)
     return _failure_of_status(status, headers, detail)
 
 
-def failure_of_event(payload: Json) -> CodexiaError:
-    """Return the error that a `response.failed` or `error` event means."""
+def failure_of_event(payload: Json, headers: Mapping[str, str] | None = None) -> CodexiaError:
+    """Return the error that a `response.failed` or `error` event means.
+
+    Args:
+        payload: of the event.
+        headers: of the reply that it came in, looked up by lower-case name.
+    """
     detail = (
         child_at(child_at(payload, "response"), "error") or child_at(payload, "error") or payload
     )
     error = _failure_of_code(detail)
     if error is not None:
-        return error
+        return _timed(error, headers or {})
     status = payload.get("status") or payload.get("status_code")
     if isinstance(status, int) and status >= 400:
         return _failure_of_status(status, child_at(payload, "headers"), detail)
@@ -195,6 +198,26 @@ def _message(detail: Json) -> str:
 
 def _token_hint(message: str) -> str:
     return f"{message} (the Codex login was refused; run `codexia login`)"
+
+
+def _timed(error: CodexiaError, headers: Mapping[str, str]) -> CodexiaError:
+    """Return the error; one of a limit says when it ends, as far as the headers tell."""
+    if isinstance(error, RateLimited) and error.retry_after_s is None:
+        used_up = error.code == "usage_limit_reached"
+        error.retry_after_s = _retry_after(headers) or (_window_end(headers) if used_up else None)
+    return error
+
+
+def _window_end(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds until the account's windows that are used up begin anew."""
+    ends: list[float] = []
+    for window in ("primary", "secondary"):
+        try:
+            if float(headers[f"x-codex-{window}-used-percent"]) >= 100:
+                ends.append(float(headers[f"x-codex-{window}-reset-after-seconds"]))
+        except (KeyError, ValueError):
+            continue
+    return max(ends, default=None)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

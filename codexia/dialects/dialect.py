@@ -94,6 +94,7 @@ class Translation:
         collector: makes the whole answer of those events.
         stream: whether the client asked for a stream.
         model: the backend's model id, after aliases and fallback.
+        input_tokens: size of the prompt, estimated; 0 where the dialect has no use for it.
     """
 
     request: CodexRequest | None
@@ -101,6 +102,7 @@ class Translation:
     collector: Collector
     stream: bool
     model: str
+    input_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

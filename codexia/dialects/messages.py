@@ -39,6 +39,7 @@ def translate(body: dict[str, Any], context: Context) -> Translation:
         collector=MessageCollector(),
         stream=stream,
         model=request.model.id,
+        input_tokens=request.input_tokens,
     )
 
 

@@ -83,6 +83,17 @@ def test_plan_limit_tells_when_and_forbids_hammering():
     assert headers == {"retry-after": "13873", "x-should-retry": "false"}
 
 
+def test_plan_limit_in_a_stream_takes_the_time_from_the_reply_headers():
+    headers = {
+        "x-codex-primary-used-percent": "100",
+        "x-codex-primary-reset-after-seconds": "600",
+        "x-codex-secondary-used-percent": "80",
+        "x-codex-secondary-reset-after-seconds": "90000",
+    }
+    payload = {"response": {"error": {"code": "usage_limit_reached", "message": "used up"}}}
+    assert failure_of_event(payload, headers).retry_after_s == 600
+
+
 def test_burst_limit_tells_when():
     assert dict(error_headers(event("08d_failed_rate_limit.sse"))) == {"retry-after": "2"}
 

@@ -19,18 +19,22 @@ MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 
 MAX_ZSTD_WINDOW_BYTES: Final = 128 * 1024 * 1024
 
+MAX_NESTING: Final = 200
+"""Levels of a body. orjson decodes 1024 but encodes 254, and what we send adds some of its own."""
+
 
 class ClientGone(Exception):
     """The client closed its connection; there is nobody left to answer."""
 
 
-async def read_json(scope: Scope, receive: Receive) -> tuple[dict[str, Any], int]:
-    """Return the body's JSON object and the number of bytes it has uncompressed.
+async def read_json(scope: Scope, receive: Receive) -> dict[str, Any]:
+    """Return the body's JSON object.
 
     Raises:
         UnsupportedMediaType: the content type is not JSON. A browser sends any other type
             across sites without asking first, so it is refused, not guessed.
-        BadRequest: the body is not a JSON object, or not in the encoding that it claims.
+        BadRequest: the body is not a JSON object, not in the encoding that it claims, or nested
+            deeper than `MAX_NESTING`.
         RequestTooLarge: it is over `MAX_BODY_BYTES`.
         ClientGone: the client went away before the body was complete.
     """
@@ -39,12 +43,17 @@ async def read_json(scope: Scope, receive: Receive) -> tuple[dict[str, Any], int
         raise UnsupportedMediaType("send the body as JSON, with `content-type: application/json`")
     body = _decompress(await _read(receive), header(scope, b"content-encoding").lower())
     try:
-        payload: object = orjson.loads(body)
+        decoded: object = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the body is not valid JSON: {error.msg}", code="invalid_json") from error
-    if not isinstance(payload, dict):
+    if not isinstance(decoded, dict):
         raise BadRequest("the body must be a JSON object", code="invalid_json")
-    return payload, len(body)  # pyright: ignore[reportUnknownVariableType]
+    payload: dict[str, Any] = decoded  # pyright: ignore[reportUnknownVariableType]
+    if _is_deep(payload):
+        raise BadRequest(
+            f"the body is nested deeper than {MAX_NESTING} levels", code="invalid_json"
+        )
+    return payload
 
 
 async def _read(receive: Receive) -> bytes:
@@ -98,6 +107,16 @@ def _unzstd(body: bytes) -> bytes:
     if len(decoded) > MAX_BODY_BYTES:
         raise RequestTooLarge(_too_large())
     return decoded
+
+
+def _is_deep(payload: dict[str, Any]) -> bool:
+    level: list[dict[str, Any] | list[Any]] = [payload]
+    for _ in range(MAX_NESTING):
+        members = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [member for some in members for member in some if type(member) in (dict, list)]
+        if not level:
+            return False
+    return True
 
 
 def _too_large() -> str:

@@ -50,12 +50,12 @@ class Generate:
         outcome = "client gone"
         model = "-"
         try:
-            payload, size_bytes = await read_json(scope, receive)
+            payload = await read_json(scope, receive)
             translation = self._dialect.translate(payload, self._context(scope))
             model = translation.model
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(_until_gone(receive))
-                outcome = await self._answer(translation, scope, send, size_bytes, watching)
+                outcome = await self._answer(translation, scope, send, watching)
                 watching.cancel()
         except* ClientGone:
             # There is nobody to tell. What was under way is cancelled, upstream included.
@@ -83,7 +83,6 @@ class Generate:
         translation: Translation,
         scope: Scope,
         send: Send,
-        size_bytes: int,
         watching: asyncio.Task[None],
     ) -> str:
         """Send the answer; return how it went, for the log."""
@@ -106,11 +105,10 @@ class Generate:
                 return _outcome(translation, answer)
         except CodexiaError as error:
             if isinstance(error, ContextOverflow):
+                error.input_tokens = translation.input_tokens
                 error.maximum = self._worker.serving.models.facts(translation.model).context_window
-                # Four bytes a token, as English and code have; the backend gives no count.
-                error.input_tokens = size_bytes // 4
             await send_error(scope, send, error)
-            return f"refused: {error}"
+            return f"refused status={error.status} code={error.code}"
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -143,5 +141,5 @@ def _outcome(translation: Translation, answer: StreamedAnswer | None) -> str:
     if answer is None:
         return text
     if answer.failure is not None:
-        return f"broke off: {answer.failure}"
+        return f"broke off code={answer.failure.code}"
     return f"{text} sends={answer.sends}"

@@ -99,7 +99,7 @@ class UpstreamReply:
                     self.ahead += frames
                     for frame in frames:
                         if frame.event in FAILED:
-                            raise failure_of_event(frame.json())
+                            raise failure_of_event(frame.json(), self.headers)
                         if is_content(frame.event):
                             return
         except TimeoutError:

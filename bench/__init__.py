@@ -1,0 +1,1 @@
+"""Measurements of Codexia from outside; see README.md beside this file."""

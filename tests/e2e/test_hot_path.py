@@ -1,0 +1,199 @@
+"""The way of an event costs one send per read, and touches neither disk nor another process.
+
+The worker's own ASGI app runs here, in the process of the test, where its sends and its reads
+from the backend can be counted; the backend is a simulator in its own process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import orjson
+import pytest
+
+from codexia.codex.upstream import DEFAULT_CLIENT_VERSION, DEFAULT_ORIGINATOR
+from codexia.control import GenerationSpec, Login, ModelRules, Snapshot, UpstreamIdentity
+from codexia.simulator.generate import stream_text
+from codexia.sse import FrameSplitter
+from codexia_workers.app import create_app
+from tests.e2e.streams import DIALECTS, PATHS, body, is_clean_end, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import ASGIApp, Message
+
+    from tests.e2e.processes import Simulator
+
+DELTAS = 200
+SHAPES = {"as fast as it goes": 0, "an event at a time": 2}
+OUTSIDE = ("open", "socket.connect", "subprocess.Popen", "os.")
+"""Audit events of everything that leaves the process but reads and writes of open sockets."""
+
+
+class Audit:
+    """What the interpreter reports while a block is under way; a hook cannot be taken back."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.events: list[tuple[str, Any]] = []
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.on and event.startswith(OUTSIDE):
+            self.events.append((event, arguments))
+
+
+@pytest.fixture(scope="module")
+def audit() -> Audit:
+    return Audit()
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the chunks that the worker read from the backend."""
+    sizes: list[int] = []
+    readany = aiohttp.StreamReader.readany
+
+    async def counted(self: aiohttp.StreamReader) -> bytes:
+        chunk = await readany(self)
+        if chunk:
+            sizes.append(len(chunk))
+        return chunk
+
+    monkeypatch.setattr(aiohttp.StreamReader, "readany", counted)
+    return sizes
+
+
+def spec_for(simulator: Simulator, control: Path) -> GenerationSpec:
+    upstream = UpstreamIdentity(
+        base_url=f"{simulator.url}/backend-api",
+        originator=DEFAULT_ORIGINATOR,
+        user_agent="codexia/test",
+        client_version=DEFAULT_CLIENT_VERSION,
+    )
+    snapshot = Snapshot(
+        revision=1,
+        login=Login(revision=1, **orjson.loads(simulator.credentials())),
+        upstream=upstream,
+        models=ModelRules(ids=("gpt-5.5",), fallback="gpt-5.5"),
+        bind_host="127.0.0.1",
+        bind_port=14550,
+        upstream_idle_timeout_s=10,
+        ping_interval_s=10,
+        log_level="warning",
+    )
+    return GenerationSpec(
+        generation=1,
+        version="test",
+        workers=1,
+        bind_host="127.0.0.1",
+        bind_port=14550,
+        listener_fd=-1,
+        control_socket=str(control),
+        generation_socket=str(control),
+        snapshot=snapshot,
+    )
+
+
+@asynccontextmanager
+async def supervisor(path: Path) -> AsyncIterator[asyncio.Queue[asyncio.StreamWriter]]:
+    """Give the connections to a supervisor that accepts them and never says anything."""
+    accepted: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accepted.put(writer)
+
+    async with await asyncio.start_unix_server(accept, path):
+        yield accepted
+
+
+@asynccontextmanager
+async def started(app: ASGIApp) -> AsyncIterator[None]:
+    """Run an app's lifespan around a block."""
+    told: asyncio.Queue[Message] = asyncio.Queue()
+    heard: asyncio.Queue[Message] = asyncio.Queue()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(app({"type": "lifespan", "state": {}}, told.get, heard.put))
+        await told.put({"type": "lifespan.startup"})
+        assert (await heard.get())["type"] == "lifespan.startup.complete"
+        yield
+        await told.put({"type": "lifespan.shutdown"})
+        assert (await heard.get())["type"] == "lifespan.shutdown.complete"
+
+
+async def ask(app: ASGIApp, dialect: str, prompt: str) -> list[Message]:
+    """Return the messages that an app sends for one streamed request."""
+    sent: list[Message] = []
+    request = {"type": "http.request", "body": orjson.dumps(body(dialect, prompt))}
+    received = iter([request])
+
+    async def receive() -> Message:
+        return next(received, None) or await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": PATHS[dialect],
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")],
+    }
+    await app(scope, receive, send)
+    return sent
+
+
+@pytest.fixture
+def spec(simulator: Simulator, tmp_path: Path) -> GenerationSpec:
+    return spec_for(simulator, tmp_path / "control.sock")
+
+
+@pytest.fixture
+def stopped_app(spec: GenerationSpec) -> ASGIApp:
+    return create_app(spec)  # before there is an event loop, as in a worker
+
+
+@pytest.fixture
+async def app(stopped_app: ASGIApp, spec: GenerationSpec) -> AsyncIterator[ASGIApp]:
+    async with supervisor(Path(spec.control_socket)) as accepted, started(stopped_app):
+        # One connection for snapshots, and one for the life of the generation.
+        kept = [await accepted.get(), await accepted.get()]
+        yield stopped_app
+        assert accepted.empty(), "a request called the supervisor"
+    for writer in kept:
+        writer.close()
+
+
+@pytest.mark.parametrize("gap_ms", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_one_send_per_read(app: ASGIApp, reads: list[int], dialect: str, gap_ms: float):
+    sent = await ask(app, dialect, f"STREAM[[deltas={DELTAS} gap_ms={gap_ms}]]")
+    start, *bodies = sent
+    assert start["type"] == "http.response.start"
+    assert len(bodies) <= len(reads)
+    if gap_ms:
+        # Nothing waits for more to come: an event that was read has been sent.
+        assert len(bodies) > DELTAS / 2
+    assert [each["more_body"] for each in bodies] == [True] * (len(bodies) - 1) + [False]
+    frames = FrameSplitter().feed(b"".join(each["body"] for each in bodies))
+    assert "".join(text_of(dialect, frame) for frame in frames) == stream_text(DELTAS, 8)
+    # The end goes out with the last content, not after it.
+    assert any(is_clean_end(dialect, frame) for frame in FrameSplitter().feed(bodies[-1]["body"]))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_stream_leaves_the_process_only_for_the_backend(
+    app: ASGIApp, audit: Audit, simulator: Simulator, dialect: str
+):
+    await ask(app, dialect, "SAY[[modules are loaded and the connection is made]]")
+    audit.on = True
+    await ask(app, dialect, f"STREAM[[deltas={DELTAS} gap_ms=1]]")
+    audit.on = False
+    assert audit.events == []
