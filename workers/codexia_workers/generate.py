@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from codexia.codex.upstream import RETURNED_HEADERS
 from codexia.dialects.dialect import Context
-from codexia.errors import CodexiaError, ContextOverflow
+from codexia.errors import CodexiaError, ContextOverflow, ModelRefused
 from codexia_workers.answers import identity_headers, send_error, send_json
 from codexia_workers.body import ClientGone, read_json
 from codexia_workers.stream import StreamedAnswer, collect
@@ -47,19 +47,19 @@ class Generate:
             CodexiaError: the request itself is at fault.
         """
         started = time.perf_counter()
-        outcome = "client gone"
+        outcome = "refused"
         model = "-"
         try:
             payload = await read_json(scope, receive)
             translation = self._dialect.translate(payload, self._context(scope))
             model = translation.model
             async with asyncio.TaskGroup() as group:
-                watching = group.create_task(_until_gone(receive))
+                watching = group.create_task(until_gone(receive))
                 outcome = await self._answer(translation, scope, send, watching)
                 watching.cancel()
         except* ClientGone:
             # There is nobody to tell. What was under way is cancelled, upstream included.
-            pass
+            outcome = "client gone"
         finally:
             access.info(
                 "request id=%s dialect=%s model=%s outcome=%r total_ms=%.0f",
@@ -104,14 +104,21 @@ class Generate:
                 watching.cancel()
                 return _outcome(translation, answer)
         except CodexiaError as error:
-            if isinstance(error, ContextOverflow):
-                error.input_tokens = translation.input_tokens
-                error.maximum = self._worker.serving.models.facts(translation.model).context_window
+            self._complete(error, translation)
             await send_error(scope, send, error)
             return f"refused status={error.status} code={error.code}"
 
+    def _complete(self, error: CodexiaError, translation: Translation) -> None:
+        """Let the backend's error tell what the backend does not know."""
+        models = self._worker.serving.models
+        if isinstance(error, ContextOverflow):
+            error.input_tokens = translation.input_tokens
+            error.maximum = models.facts(translation.model).context_window
+        elif isinstance(error, ModelRefused):
+            error.offered = models.ids
 
-async def _until_gone(receive: Receive) -> None:
+
+async def until_gone(receive: Receive) -> None:
     """Raise once the client has closed its connection.
 
     Raises:
