@@ -92,7 +92,8 @@ def _chat_delta(frame: Frame) -> str | None:
 
 
 def _responses_body(prompt: str) -> dict[str, Any]:
-    return {"model": MODEL, "stream": True, "input": prompt}
+    # Agents say `store: false`; storing the answer is no part of what is measured.
+    return {"model": MODEL, "stream": True, "input": prompt, "store": False}
 
 
 def _responses_delta(frame: Frame) -> str | None:

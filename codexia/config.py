@@ -70,6 +70,8 @@ class Settings(BaseModel):
     upstream_idle_timeout_s: float = Field(default=300, gt=0)
     ping_interval_s: float = Field(default=10, gt=0)
     batch_concurrency: int = Field(default=4, ge=1, le=256)
+    response_store_max_mb: int = Field(default=512, ge=0)
+    response_store_max_age_h: float = Field(default=720, gt=0)
     log_level: Literal["error", "warning", "info", "debug"] = "warning"
 
     @field_validator("upstream_base_url", "oauth_issuer")

@@ -7,6 +7,10 @@ The supervisor serves HTTP/1.1 on a Unix socket that only this user can open:
 | `GET /watch` | newline-delimited `Snapshot`s: one at once, then one at every change |
 | `POST /refresh` `RefreshRequest` | `Snapshot` with a login that is newer than the rejected one |
 | `GET /status` | `SupervisorStatus` |
+| `POST /count_tokens` `TokenCountRequest` | `TokenCount` |
+| `PUT /responses/{id}?key=` `StoredResponse` | 204; `key` is the name of the local key whose response it is |
+| `GET /responses/{id}?key=` | `StoredResponse`, or 404 |
+| `DELETE /responses/{id}?key=` | 204, or 404 |
 | `POST /stop` | 202; the supervisor drains and exits |
 
 Workers watch with `?generation=` and their number: a generation is ready once all its workers
@@ -21,7 +25,7 @@ Receivers ignore fields that they do not know; `protocol` changes when that is n
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
@@ -80,10 +84,12 @@ class ModelFacts(_Message):
     display_name: str
     context_window: int
     efforts: tuple[str, ...]
+    listed: bool = True
+    upgrade: str = ""
 
 
 class ModelRules(_Message):
-    """What `ModelTable` is made of."""
+    """What `ModelTable` is made of; `known` is the account's own catalogue, if it is known."""
 
     ids: tuple[str, ...]
     fallback: str
@@ -125,7 +131,8 @@ class Snapshot(_Message):
         """Return the models on offer."""
         facts = {fact.id: Model(**fact.model_dump()) for fact in self.models.known}
         table = ModelTable(self.models.ids, self.models.fallback, self.models.aliases)
-        return ModelTable(table.ids, table.fallback, table.aliases, {**table.known, **facts})
+        known = {**table.known, **facts}
+        return ModelTable(table.ids, table.fallback, table.aliases, known, frozenset(facts))
 
 
 class RefreshRequest(_Message):
@@ -138,6 +145,38 @@ class RefreshRequest(_Message):
     """
 
     rejected_revision: int | None = None
+
+
+class TokenCountRequest(_Message):
+    """A call for the tokens of some texts.
+
+    Attributes:
+        texts: each counted by itself.
+        tools: likewise, and remembered, since they come with every request of a client.
+    """
+
+    texts: tuple[str, ...] = Field(repr=False)
+    tools: tuple[str, ...] = Field(default=(), repr=False)
+
+
+class TokenCount(_Message):
+    """The tokens of everything that a `TokenCountRequest` holds."""
+
+    tokens: int
+
+
+class StoredResponse(_Message):
+    """An answer that a client may ask for again, and go on from.
+
+    Attributes:
+        response: the response object, as the client got it.
+        input: the items that it answers, those of earlier responses included.
+        session_key: of the conversation; the backend's prompt cache depends on it.
+    """
+
+    response: dict[str, Any] = Field(repr=False)
+    input: list[dict[str, Any]] = Field(repr=False)
+    session_key: str
 
 
 class GenerationSpec(_Message):

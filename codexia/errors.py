@@ -32,6 +32,11 @@ OPENAI_TYPES = {
 }
 
 
+SELF_TYPED_CODES = frozenset({"usage_limit_reached"})
+"""Codes that the backend has as the type. Codex CLI looks for this one there, and without it waits
+silently for hours until the plan's window begins anew."""
+
+
 class CodexiaError(Exception):
     """Root of every error that a caller may see.
 
@@ -112,6 +117,24 @@ class ContextOverflow(BadRequest):
         return f"prompt is too long: {tokens} tokens > {self.maximum} maximum"
 
 
+class ModelRefused(BadRequest):
+    """The backend has no such model, or not for this account.
+
+    Attributes:
+        offered: what can be asked for instead; whoever knows the models sets it.
+    """
+
+    code = "model_not_found"
+    param = "model"
+    offered: tuple[str, ...] = ()
+
+    def message_for(self, envelope: Envelope) -> str:  # noqa: ARG002 - the same in both
+        """Return the backend's own text, and what there is instead."""
+        if not self.offered:
+            return self.message
+        return f"{self.message.rstrip('.')}; models on offer: {', '.join(self.offered)}"
+
+
 class Unauthorized(CodexiaError):
     """The local API key is missing or wrong."""
 
@@ -159,7 +182,7 @@ class RequestTooLarge(CodexiaError):
 
 
 class UpgradeRequired(CodexiaError):
-    """A WebSocket upgrade was asked for where plain HTTP is served."""
+    """A plain request came where only a WebSocket is served."""
 
     status = 426
 
@@ -225,6 +248,14 @@ class SupervisorUnavailable(CodexiaError):
     retry_after_s = 1.0
 
 
+class StateUnavailable(CodexiaError):
+    """What was kept cannot be read and nothing more can be kept; the message says why."""
+
+    status = 503
+    code = "state_unavailable"
+    retry_after_s = 5.0
+
+
 class ConfigError(CodexiaError):
     """A setting is wrong; `key` and `source` say which and where it came from."""
 
@@ -250,6 +281,8 @@ def openai_envelope(error: CodexiaError) -> dict[str, Any]:
     kind = OPENAI_TYPES.get(error.status) or (
         "invalid_request_error" if error.status < 500 else "server_error"
     )
+    if error.code in SELF_TYPED_CODES:
+        kind = error.code
     return {
         "error": {
             "message": error.message_for("openai"),

@@ -2,17 +2,22 @@
 
 Names resolve in this order: a configured alias, a name that the catalogue lists, an
 Anthropic name (which gets the fallback), anything else as it is, so that a model which is
-newer than the catalogue works and the backend's own refusal is what the caller reads.
+newer than the catalogue works and the backend's own refusal is what the caller reads. What
+comes out and is not the account's any more gives way to its successor, if that is known.
+
+A name may end in an effort (`gpt-5.5-high`), unless a model or an alias is really called so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+
+from codexia.codex.payload import child_at, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,19 +53,33 @@ CONTEXT_SUFFIX: Final = "[1m]"
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What is known of one model."""
+    """What is known of one model.
+
+    Attributes:
+        listed: whether it is for clients to choose; others work all the same.
+        upgrade: id of the model that takes over from it, "" where there is none.
+        named_effort: the effort that the client's own name for the model ends in.
+    """
 
     id: str
     display_name: str
     context_window: int = DEFAULT_CONTEXT_WINDOW
     efforts: tuple[str, ...] = DEFAULT_EFFORTS
+    listed: bool = True
+    upgrade: str = ""
+    named_effort: str | None = None
 
-    def effort(self, wanted: str) -> str:
-        """Return `wanted`, or the nearest effort that the model has.
+    def effort(self, wanted: str | None) -> str | None:
+        """Return the effort to ask for: the nearest that the model has to what is wanted.
 
+        That is `wanted`, else the one in the model's name; None leaves it to the backend.
         Lower ones are raised to the lowest and higher ones lowered to the highest. `ultra`
         is a mode of the official client and not an effort of the backend.
         """
+        wanted = wanted or self.named_effort
+        return self._nearest(wanted) if wanted else None
+
+    def _nearest(self, wanted: str) -> str:
         if wanted in self.efforts and wanted != "ultra":
             return wanted
         ranks = [EFFORTS.index(effort) for effort in self.efforts if effort in EFFORTS[:-1]]
@@ -80,6 +99,7 @@ class ModelTable:
         fallback: what stands in for Anthropic's own model names.
         aliases: configured names and what they mean.
         known: facts by id; may hold more than `ids`.
+        account: ids of the account's own catalogue, listed or not; empty until it is known.
     """
 
     ids: tuple[str, ...] = BUILT_IN
@@ -87,30 +107,66 @@ class ModelTable:
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     known: Mapping[str, Model] = field(default_factory=lambda: built_in_facts())  # noqa: PLW0108 - defined below
 
+    account: frozenset[str] = frozenset()
+
     def resolve(self, name: str) -> Model:
         """Return the model that a client's name means."""
-        wanted = name.strip()
-        if wanted.lower().endswith(CONTEXT_SUFFIX):
-            wanted = wanted[: -len(CONTEXT_SUFFIX)]
-        wanted = self.aliases.get(wanted, wanted)
-        for prefix in PROVIDER_PREFIXES:
-            wanted = wanted.removeprefix(prefix)
-        if wanted not in self.ids and _is_anthropic(wanted):
-            wanted = self.fallback
-        return self.facts(wanted)
+        wanted, effort = self._read(name)
+        if wanted in self.aliases:
+            wanted, meant = self._read(self.aliases[wanted])
+            effort = effort or meant
+        if not self._is_model(wanted) and _is_anthropic(wanted):
+            wanted, meant = self._read(self.fallback)
+            effort = effort or meant
+        model = self.facts(self._successor(wanted))
+        return replace(model, named_effort=effort) if effort else model
+
+    def offered(self) -> list[Model]:
+        """Return the models to choose from, and after them the aliases under their own names."""
+        aliases = [alias for alias in self.aliases if alias not in self.ids]
+        return [
+            *map(self.facts, self.ids),
+            *(replace(self.resolve(alias), id=alias, display_name=alias) for alias in aliases),
+        ]
 
     def facts(self, model_id: str) -> Model:
         """Return what is known of a model, with cautious defaults for an unknown one."""
         return self.known.get(model_id) or Model(model_id, _display_name(model_id))
 
+    def _read(self, name: str) -> tuple[str, str | None]:
+        """Return a name without what is put before and after it, and the effort that it ends in."""
+        name = name.strip()
+        if name.lower().endswith(CONTEXT_SUFFIX):
+            name = name[: -len(CONTEXT_SUFFIX)]
+        if name in self.aliases:
+            return name, None
+        for prefix in PROVIDER_PREFIXES:
+            name = name.removeprefix(prefix)
+        base, _, effort = name.rpartition("-")
+        if effort not in EFFORTS or self._is_model(name) or name in self.aliases:
+            return name, None
+        if self._is_model(base) or base in self.aliases or _is_anthropic(base):
+            return base, effort
+        return name, None
+
+    def _is_model(self, name: str) -> bool:
+        # `gpt-5.1-codex-max` is no effort, whether or not the account still has it.
+        return name in self.ids or name in self.known or name in BUILT_IN
+
+    def _successor(self, model_id: str) -> str:
+        """Return the model that took the place of a retired one, or else the id itself."""
+        successor = model_id
+        for _ in self.known if self.account else ():
+            if successor in self.account or successor in self.ids:
+                return successor
+            successor = self.facts(successor).upgrade
+        return model_id
+
 
 def models_of_catalogue(catalogue: dict[str, Any]) -> list[Model]:
-    """Return the models of a backend catalogue (`GET /codex/models`) that are for API clients."""
-    return [
-        _model(entry)
-        for entry in sorted(catalogue.get("models", ()), key=lambda entry: entry.get("priority", 0))
-        if entry.get("visibility") == "list" and entry.get("supported_in_api", True)
-    ]
+    """Return the models of a backend catalogue (`GET /codex/models`), the most recommended first."""
+    entries = sorted(catalogue.get("models", ()), key=lambda entry: entry.get("priority", 0))
+    return [_model(entry) for entry in entries]
 
 
 @cache
@@ -127,6 +183,8 @@ def _model(entry: dict[str, Any]) -> Model:
         context_window=entry.get("context_window") or DEFAULT_CONTEXT_WINDOW,
         efforts=tuple(level["effort"] for level in entry.get("supported_reasoning_levels") or ())
         or DEFAULT_EFFORTS,
+        listed=entry.get("visibility") == "list" and entry.get("supported_in_api", True),
+        upgrade=text_at(child_at(entry, "upgrade"), "model"),
     )
 
 

@@ -10,7 +10,7 @@ from codexia.cli.options import AsJson
 def models(*, as_json: AsJson = False) -> None:
     """List the models on offer.
 
-    It is what /v1/models returns; while no gateway runs, the built-in list.
+    It is what /v1/models returns, without your aliases; while no gateway runs, the built-in list.
     """
     import orjson
 

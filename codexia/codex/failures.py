@@ -18,6 +18,7 @@ from codexia.errors import (
     ContextOverflow,
     Forbidden,
     LoginRequired,
+    ModelRefused,
     Overloaded,
     RateLimited,
     RequestTooLarge,
@@ -53,6 +54,7 @@ REQUEST_CODES: Final = frozenset(
 )
 TOKEN_CODES: Final = frozenset({"token_expired", "token_invalidated", "token_revoked"})
 
+_MODEL_REFUSED = re.compile(r"\bmodel is not supported\b", re.IGNORECASE)
 _TRY_AGAIN = re.compile(r"try again in\s*(\d+(?:\.\d+)?)\s*(ms|s|seconds?)", re.IGNORECASE)
 
 BLOCKED_BY_CLOUDFLARE: Final = (
@@ -160,6 +162,8 @@ def _failure_of_status(  # noqa: PLR0911 - a table
             return RateLimited(message, retry_after_s=_retry_after(headers) or _try_again(message))
         case 503:
             return Overloaded(message, retry_after_s=_retry_after(headers))
+        case 400 if code is None and _MODEL_REFUSED.search(message):
+            return ModelRefused(message)
         case _ if 400 <= status < 500:
             return BadRequest(message, code=code, param=text_at(detail, "param") or None)
         case _:

@@ -61,6 +61,11 @@ class CodexUpstream:
         return f"{self.base_url}/codex/responses"
 
     @property
+    def images_url(self) -> str:
+        """Where images are asked for, without a model in between."""
+        return f"{self.base_url}/codex/images/generations"
+
+    @property
     def models_url(self) -> str:
         """Where the account's catalogue is."""
         return f"{self.base_url}/codex/models?client_version={self.client_version}"
@@ -89,6 +94,21 @@ class CodexUpstream:
             "openai-beta": "responses=experimental",
             "session-id": request.session_key,
             "accept": "text/event-stream",
+            "accept-encoding": "identity",
+            "content-type": "application/json",
+        }
+
+    def images_headers(self, credential: Credential, turn_id: str) -> dict[str, str]:
+        """Return the headers of one call of the images endpoint.
+
+        Args:
+            credential: what authorises it.
+            turn_id: names what the client asked for, in all calls that this takes.
+        """
+        return {
+            **self.account_headers(credential),
+            "x-codex-image-turn-id": turn_id,
+            "accept": "application/json",
             "accept-encoding": "identity",
             "content-type": "application/json",
         }

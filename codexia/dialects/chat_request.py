@@ -117,8 +117,8 @@ def _reasoning(request: Param, model: Model) -> dict[str, Any]:
     effort = request["reasoning_effort"].optional_text()
     if request["reasoning"].present:
         effort = effort or request["reasoning"]["effort"].optional_text()
-    if effort:
-        reasoning["effort"] = model.effort(effort)
+    if effort := model.effort(effort):
+        reasoning["effort"] = effort
     return reasoning
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from codexia.codex.request import CodexRequest
     from codexia.codex.usage import Usage
@@ -68,6 +68,19 @@ class Collector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PreviousResponse:
+    """A stored response that a request goes on from.
+
+    Attributes:
+        items: its input and its output, in the Responses dialect.
+        session_key: of the conversation so far.
+    """
+
+    items: Sequence[dict[str, Any]] = field(repr=False)
+    session_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a translation may know beside the body.
 
@@ -76,12 +89,14 @@ class Context:
         response_id: random, unique, hexadecimal; ids of the answer are made from it.
         created_at: unix seconds.
         headers: the client's request headers, lower-case names.
+        previous: what `previous_response_id` names; None where that is absent or unknown.
     """
 
     models: ModelTable
     response_id: str
     created_at: int
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    previous: PreviousResponse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,7 @@ class Translation:
         stream: whether the client asked for a stream.
         model: the backend's model id, after aliases and fallback.
         input_tokens: size of the prompt, estimated; 0 where the dialect has no use for it.
+        store: whether the client may come back to the answer.
     """
 
     request: CodexRequest | None
@@ -103,6 +119,7 @@ class Translation:
     stream: bool
     model: str
     input_tokens: int = 0
+    store: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +132,7 @@ class Dialect:
         translate: decoded JSON body and context to a `Translation`; raises `BadRequest`.
         encode: client events to the bytes of the stream.
         ping: bytes that keep an idle stream alive without meaning anything.
+        continues: whether a request may go on from a stored answer.
     """
 
     name: str
@@ -122,3 +140,4 @@ class Dialect:
     translate: Callable[[dict[str, Any], Context], Translation]
     encode: Callable[[Iterable[Event]], bytes]
     ping: bytes
+    continues: bool = False

@@ -145,21 +145,22 @@ def _without_billing_header(text: str) -> str:
 
 def _reasoning(root: Fields, model: Model) -> Json | None:
     thinking = root.maybe_child("thinking")
-    effort = _effort(root, thinking)
-    reasoning: Json = {"effort": model.effort(effort)} if effort else {}
+    effort = model.effort(_effort(root, thinking, model))
+    reasoning: Json = {"effort": effort} if effort else {}
     if thinking is not None and _thinks(root) and thinking.values.get("display") != "omitted":
         reasoning["summary"] = "auto"
     return reasoning or None
 
 
-def _effort(root: Fields, thinking: Fields | None) -> str | None:
-    """Return the effort that was asked for, None where it is left to the model."""
+def _effort(root: Fields, thinking: Fields | None, model: Model) -> str | None:
+    """Return the effort that was asked for, None where it is left to the model.
+
+    One that is named, in the request or with the model, beats what `thinking` comes to.
+    """
     output = root.maybe_child("output_config")
     named = output.maybe_text("effort") if output is not None else None
-    if named is not None:
+    if named is not None or model.named_effort or thinking is None:
         return named
-    if thinking is None:
-        return None
     match thinking.text("type"):
         case "disabled":
             return "none"

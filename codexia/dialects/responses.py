@@ -20,7 +20,7 @@ def translate(body: dict[str, Any], context: Context) -> Translation:
     Raises:
         BadRequest: the body is malformed or asks for what the backend cannot do.
     """
-    request = read_responses_request(body, context.models, context.headers)
+    request = read_responses_request(body, context.models, context.headers, context.previous)
     reply = ResponsesStream(
         response_id=f"resp_{context.response_id}",
         created_at=context.created_at,
@@ -33,6 +33,7 @@ def translate(body: dict[str, Any], context: Context) -> Translation:
         collector=ResponsesCollector(),
         stream=request.stream,
         model=request.codex.body["model"],
+        store=request.store,
     )
 
 
@@ -42,4 +43,5 @@ RESPONSES: Final = Dialect(
     translate=translate,
     encode=sse.named,
     ping=sse.COMMENT_PING,
+    continues=True,
 )

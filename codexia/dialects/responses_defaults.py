@@ -13,6 +13,8 @@ from codexia.codex.payload import children_at
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from codexia.codex.usage import Usage
+
 
 def response_defaults() -> dict[str, Any]:
     """Return a response object in which only `id`, `created_at`, `status` and `model` lack."""
@@ -66,6 +68,20 @@ def filled_response(response: Mapping[str, Any], echo: Mapping[str, Any]) -> dic
     filled.update(echo)
     filled["tools"] = [_filled_tool(tool) for tool in children_at(filled, "tools")]
     return filled
+
+
+def usage_object(usage: Usage) -> dict[str, Any]:
+    """Return token counts as a response object has them."""
+    return {
+        "input_tokens": usage.input_tokens,
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+        },
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "total_tokens": usage.total_tokens,
+    }
 
 
 def _filled_tool(tool: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,8 @@ ID_PREFIXES: Final = {
 def input_items(value: Param) -> list[dict[str, Any]]:
     """Return the input as a list of items.
 
-    Items of types that are not known here pass untouched.
+    Items of types that are not known here pass untouched. Reasoning that is only named, not sent,
+    is left out: nothing is stored upstream.
 
     Raises:
         BadRequest: the input is missing or malformed, or refers to what is not stored.
@@ -33,8 +34,12 @@ def input_items(value: Param) -> list[dict[str, Any]]:
         return [_message("user", [{"type": "input_text", "text": value.value}])]
     if not value.present:
         value.text()
-    items = (_item(item) for item in value.entries())
-    return [item for item in items if item is not None]
+    items = [_item(item) for item in value.entries()]
+    kept = [item for item in items if item is not None]
+    if len(kept) == len(items):
+        return kept
+    # By the id of what came of it, the backend would look for the reasoning that is not there.
+    return [_without_id(item) for item in kept]
 
 
 def _item(item: Param) -> dict[str, Any] | None:
@@ -42,10 +47,12 @@ def _item(item: Param) -> dict[str, Any] | None:
     match kind:
         case "message":
             return _kept_id(kind, {**item.object(), **_message_of(item)})
+        case "item_reference" if item["id"].text().startswith(ID_PREFIXES["reasoning"]):
+            return None
         case "item_reference":
             raise item["type"].unsupported("items are not stored; send the item itself")
         case "reasoning" if not item["encrypted_content"].present:
-            return None  # nothing is stored upstream, so its id alone means nothing there
+            return None
         case _:
             return _kept_id(kind, item.object())
 
@@ -77,4 +84,8 @@ def _kept_id(kind: str, item: dict[str, Any]) -> dict[str, Any]:
     known = isinstance(identity, str) and identity.startswith(ID_PREFIXES.get(kind, ""))
     if known and len(identity) <= MAX_ID_CHARS:
         return item
+    return _without_id(item)
+
+
+def _without_id(item: dict[str, Any]) -> dict[str, Any]:
     return {name: item[name] for name in item if name != "id"}

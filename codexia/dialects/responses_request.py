@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from codexia.codex.request import CodexRequest
+    from codexia.dialects.dialect import PreviousResponse
     from codexia.models import Model, ModelTable
 
 SESSION_HEADERS: Final = (
@@ -38,9 +39,9 @@ ECHOED: Final = (
     "max_output_tokens",
     "max_tool_calls",
     "metadata",
+    "previous_response_id",
     "prompt_cache_key",
     "safety_identifier",
-    "store",
     "temperature",
     "top_logprobs",
     "top_p",
@@ -58,19 +59,30 @@ class ResponsesRequest:
         codex: what goes to the backend.
         requested_model: the client's own name for the model.
         stream: whether the answer is streamed.
+        store: whether the client may come back to the answer; OpenAI's default is yes.
         echo: response fields that repeat the request.
     """
 
     codex: CodexRequest
     requested_model: str
     stream: bool
+    store: bool
     echo: Mapping[str, Any] = field(repr=False)
 
 
 def read_responses_request(
-    body: dict[str, Any], models: ModelTable, headers: Mapping[str, str]
+    body: dict[str, Any],
+    models: ModelTable,
+    headers: Mapping[str, str],
+    previous: PreviousResponse | None = None,
 ) -> ResponsesRequest:
     """Return the request that a decoded body means.
+
+    Args:
+        body: the client's.
+        models: the models on offer.
+        headers: the client's, lower-case names.
+        previous: what `previous_response_id` names; None where that is absent or unknown.
 
     Raises:
         BadRequest: a field is missing, malformed or cannot be honoured; `param` names it.
@@ -83,18 +95,25 @@ def read_responses_request(
     fields = {
         **body,
         "model": model.id,
-        "input": input_items(request["input"]),
+        "input": _input(request, previous),
         "tools": tools,
         "tool_choice": tool_choice,
         "reasoning": _reasoning(request["reasoning"], model),
     }
     session = next((headers[name] for name in SESSION_HEADERS if headers.get(name)), None)
+    if session is None and previous is not None:
+        session = previous.session_key
+    store = request["store"].flag() if request["store"].present else True
     passed = {name: headers[name] for name in sorted(PASSED_HEADERS & headers.keys())}
     return ResponsesRequest(
         codex=codex_request(fields, session=session, headers=passed),
         requested_model=request["model"].text(),
         stream=request["stream"].flag(),
-        echo={name: body[name] for name in ECHOED if body.get(name) is not None},
+        store=store,
+        echo={
+            **{name: body[name] for name in ECHOED if body.get(name) is not None},
+            "store": store,
+        },
     )
 
 
@@ -109,13 +128,22 @@ def _refuse_what_changes_the_answer(request: Param) -> None:
         raise request["prompt"].unsupported(
             "prompt templates are not stored; send instructions and input"
         )
-    if request["previous_response_id"].present:
+
+
+def _input(request: Param, previous: PreviousResponse | None) -> list[dict[str, Any]]:
+    """Return the items of the whole conversation; `instructions` are no part of that."""
+    named = request["previous_response_id"]
+    if not named.present:
+        return input_items(request["input"])
+    if previous is None:
+        # OpenAI's own words, which clients look for.
         raise BadRequest(
-            f"previous response with id '{request['previous_response_id'].text()}' not found: "
-            "responses are not stored; send the whole input again",
+            f"Previous response with id '{named.text()}' not found.",
             code="previous_response_not_found",
             param="previous_response_id",
         )
+    earlier = input_items(Param(list(previous.items), "previous_response_id"))
+    return earlier + input_items(request["input"]) if request["input"].present else earlier
 
 
 def _check_types(request: Param) -> None:
@@ -151,12 +179,11 @@ def _current_type(tool_type: str) -> str:
 
 
 def _reasoning(reasoning: Param, model: Model) -> dict[str, Any] | None:
-    if not reasoning.present:
-        return None
-    fields = {**reasoning.object()}
-    if effort := reasoning["effort"].optional_text():
-        fields["effort"] = model.effort(effort)
+    fields = {**reasoning.object()} if reasoning.present else {}
+    asked = reasoning["effort"].optional_text() if reasoning.present else None
+    if effort := model.effort(asked):
+        fields["effort"] = effort
     older_name = fields.pop("generate_summary", None)
     if older_name is not None and fields.get("summary") is None:
         fields["summary"] = older_name
-    return fields
+    return fields or None

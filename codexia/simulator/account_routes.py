@@ -1,4 +1,4 @@
-"""The backend's other endpoints: catalogue, usage, account, images."""
+"""The backend's endpoints that tell of the account: catalogue, usage, account."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ import orjson
 from aiohttp import web
 
 from codexia.simulator.catalogue import catalogue_etag, models_for, version_tuple
-from codexia.simulator.findings import Finding, detail_answer, error_answer, refused
-from codexia.simulator.gate import BadEncoding, Gate, decoded_body, encoding_finding
-from codexia.simulator.items import IMAGE_FORM, IMAGE_TOKENS, PNG_BASE64, new_id
-from codexia.simulator.shapes import JsonObject, as_object
+from codexia.simulator.findings import Finding, detail_answer
 from codexia.simulator.tokens import ACCOUNT_ID, EMAIL, PLAN_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-IMAGE_FIELDS = {"background", "images", "model", "n", "prompt", "quality", "size"}
-MOST_IMAGES = 10
+    from codexia.simulator.gate import Gate
 
 
 class AccountRoutes:
-    """Handlers of everything that is no stream."""
+    """Handlers of what is asked now and then."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -33,8 +29,6 @@ class AccountRoutes:
         base = "/backend-api"
         return [
             web.get(f"{base}/codex/models", self.models),
-            web.post(f"{base}/codex/images/generations", self.images),
-            web.post(f"{base}/codex/images/edits", self.images),
             web.get(f"{base}/wham/usage", self.usage),
             web.get(f"{base}/codex/usage", self.usage),
             web.get(f"{base}/wham/accounts/check", self.accounts_check),
@@ -74,18 +68,6 @@ class AccountRoutes:
         """Answer the account list in the older form, which has the subscription."""
         return self._gate.refusal(self._gate.login_findings(request)) or _json(_account_v4())
 
-    async def images(self, request: web.Request) -> web.StreamResponse:
-        """Answer generated images: a pixel each."""
-        try:
-            body = as_object(orjson.loads(await decoded_body(request)))
-        except BadEncoding as error:
-            refusal = self._gate.refusal([encoding_finding(error)])
-            return refusal or web.Response(status=400)
-        except orjson.JSONDecodeError:
-            body = None
-        findings = [*self._gate.login_findings(request), *_image_findings(body, request.path)]
-        return self._gate.refusal(findings) or _json(_images(body or {}))
-
 
 def _client_version_findings(request: web.Request) -> Iterator[Finding]:
     version = request.query.get("client_version")
@@ -99,44 +81,6 @@ def _client_version_findings(request: web.Request) -> Iterator[Finding]:
     except ValueError:
         problem = {"type": "value_error", "msg": "Invalid version", **where}
         yield Finding("client_version", f"bad version {version}", detail_answer([problem], 422))
-
-
-def _image_findings(body: JsonObject | None, path: str) -> Iterator[Finding]:
-    if body is None:
-        yield refused("body", "Request body must be a JSON object")
-        return
-    for name in body:
-        if name not in IMAGE_FIELDS:
-            yield refused("unsupported_parameter", f"Unsupported parameter: {name}")
-    needed = ["prompt", "model", *(["images"] if path.endswith("edits") else [])]
-    for name in needed:
-        if not body.get(name):
-            message = f"Missing required parameter: '{name}'."
-            code = "missing_required_parameter"
-            yield Finding("image", message, error_answer(message, param=name, code=code))
-    number = body.get("n", 1)
-    if not isinstance(number, int) or not 1 <= number <= MOST_IMAGES:
-        message = f"Invalid 'n': expected an integer from 1 to {MOST_IMAGES}."
-        answer = error_answer(message, param="n", code="invalid_value")
-        yield Finding("image", message, answer, is_violation=False)
-
-
-def _images(body: dict[str, Any]) -> dict[str, Any]:
-    number = body.get("n", 1)
-    prompt_tokens = max(1, len(body["prompt"]) // 4)
-    made = number * IMAGE_TOKENS
-    return {
-        "created": int(time.time()),
-        **IMAGE_FORM,
-        "data": [{"b64_json": PNG_BASE64, "generation_id": new_id("ig")} for _ in range(number)],
-        "usage": {
-            "input_tokens": prompt_tokens,
-            "input_tokens_details": {"image_tokens": 0, "text_tokens": prompt_tokens},
-            "output_tokens": made,
-            "output_tokens_details": {"image_tokens": made, "text_tokens": 0},
-            "total_tokens": prompt_tokens + made,
-        },
-    }
 
 
 def _usage() -> dict[str, Any]:

@@ -13,6 +13,7 @@ Looked for in the text of the last `user` message, `<system-reminder>` blocks le
 | `PLAY[[02_reasoning_text]]` | a transcript, byte for byte |
 | `STREAM[[deltas=100 gap_ms=20]]` | a generated stream: see `generate` |
 | `FAULT[[cut after=5]]` | the answer, broken: see `faults` |
+| `IMAGES[[made=1]]` | nothing here: for the images endpoint, see `images_route` |
 """
 
 from __future__ import annotations

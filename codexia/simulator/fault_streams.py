@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from codexia.simulator.events import is_terminal, unnumbered_frame
 from codexia.simulator.fault_answers import failure_message
-from codexia.simulator.faults import Cut, Failed, Fault, Garbage, Stall, Truncate, Unknown
+from codexia.simulator.faults import Cut, Empty, Failed, Fault, Garbage, Stall, Truncate, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 GARBAGE_FRAME = b'event: response.output_text.delta\ndata: {"type":"response.output_te\n\n'
 UNKNOWN_FIELD = b'data: {"x_future":{"nested":[1,null,"two"]},'
 UNKNOWN_ITEM_INDEX = 99
+PRELUDE_FRAMES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,9 @@ def broken_stream(
             yield from sent
             message = failure_message(fault.code)
             yield response.failure(fault.code, message, fault.shape, len(sent))
+        case Empty():
+            yield from islice(frames, PRELUDE_FRAMES)
+            yield from filter(is_terminal, frames)
         case Unknown():
             yield from _strewn(frames)
         case _:

@@ -82,6 +82,12 @@ class Failed(_Fault):
     shape: Literal["failed", "error"] = "failed"
 
 
+class Empty(_Fault):
+    """The answer is complete and there is nothing in it: its beginning, then its end."""
+
+    kind: Literal["empty"]
+
+
 class Unknown(_Fault):
     """Events, fields and an item that no client knows are strewn in; harmless."""
 
@@ -124,7 +130,7 @@ class Cloudflare(_Fault):
 
 
 HttpFault = UsageLimit | RateLimit | ServerError | Unauthorized | Cloudflare
-Fault = Cut | Stall | Never | Slice | Truncate | Garbage | Failed | Unknown | HttpFault
+Fault = Cut | Stall | Never | Slice | Truncate | Garbage | Failed | Empty | Unknown | HttpFault
 
 _FAULT: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator="kind")])
 

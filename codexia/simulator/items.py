@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from codexia.simulator.encrypted import new_encrypted_content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from codexia.simulator.events import EventNumbering
 
@@ -229,9 +229,15 @@ class ShellCall:
 
 @dataclass(frozen=True, slots=True)
 class WebSearchCall:
-    """A search that the backend made by itself."""
+    """A search that the backend made by itself.
+
+    Attributes:
+        query: what it looked for.
+        sources: addresses of what it read; the backend tells them only if asked to.
+    """
 
     query: str
+    sources: tuple[str, ...] = ()
 
     @property
     def output_chars(self) -> int:
@@ -242,7 +248,13 @@ class WebSearchCall:
         """Yield the item's events."""
         item_id = new_id("ws")
         item = {"id": item_id, "type": "web_search_call"}
-        action = {"type": "search", "query": self.query, "queries": [self.query]}
+        action: dict[str, Any] = {
+            "type": "search",
+            "query": self.query,
+            "queries": [self.query],
+        }
+        if self.sources:
+            action["sources"] = [{"type": "url", "url": url} for url in self.sources]
         place: dict[str, Any] = {"item_id": item_id, "output_index": index}
         between = (
             numbering.frame(f"response.web_search_call.{step}", **place)
@@ -255,9 +267,15 @@ class WebSearchCall:
 
 @dataclass(frozen=True, slots=True)
 class ImageCall:
-    """An image made by the hosted tool: a PNG of one pixel, whatever was asked for."""
+    """An image made by the hosted tool: a PNG of one pixel, which says that it is as asked for.
+
+    Attributes:
+        prompt: what it shows.
+        tool: as the request offers it.
+    """
 
     prompt: str
+    tool: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def output_chars(self) -> int:
@@ -265,10 +283,10 @@ class ImageCall:
         return 0
 
     def frames(self, numbering: EventNumbering, index: int) -> Iterator[bytes]:
-        """Yield the item's events; the image is in `output_item.done` and in a partial."""
+        """Yield the item's events; the image is in `output_item.done` and in partials before."""
         item_id = new_id("ig")
         item = {"id": item_id, "type": "image_generation_call"}
-        made = {"action": "generate", **IMAGE_FORM, "result": PNG_BASE64}
+        made = {"action": "generate", **self._form(), "result": PNG_BASE64}
         done = {**item, "status": "completed", **made, "revised_prompt": self.prompt}
         between = self._progress_frames(numbering, item_id, index)
         yield from _framed(numbering, index, {**item, "status": "in_progress"}, between, done)
@@ -280,8 +298,13 @@ class ImageCall:
         place: dict[str, Any] = {"item_id": item_id, "output_index": index}
         yield numbering.frame(f"{event}.in_progress", **place)
         yield numbering.frame(f"{event}.generating", **place)
-        partial = {"partial_image_b64": PNG_BASE64, "partial_image_index": 0}
-        yield numbering.frame(f"{event}.partial_image", **IMAGE_FORM, **partial, **place)
+        for number in range(self.tool.get("partial_images", 1)):
+            partial = {"partial_image_b64": PNG_BASE64, "partial_image_index": number}
+            yield numbering.frame(f"{event}.partial_image", **self._form(), **partial, **place)
+
+    def _form(self) -> dict[str, str]:
+        asked = {name: self.tool[name] for name in IMAGE_FORM if name in self.tool}
+        return {**IMAGE_FORM, **{name: said for name, said in asked.items() if said != "auto"}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,8 @@ def _directed_calls(turn: Turn) -> list[OutputItem]:
         if called:
             return [called]
     if "SEARCH" in turn.directives and any(tool["type"] == "web_search" for tool in turn.tools):
-        return search(turn.directives["SEARCH"])
+        with_sources = "web_search_call.action.sources" in (turn.body.get("include") or [])
+        return search(turn.directives["SEARCH"], with_sources=with_sources)
     return _parallel_calls(turn) if "CALLS" in turn.directives else []
 
 

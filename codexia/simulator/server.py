@@ -17,6 +17,7 @@ from codexia.simulator.control_routes import ControlRoutes
 from codexia.simulator.faults import parse_fault
 from codexia.simulator.findings import Finding, detail_answer
 from codexia.simulator.gate import BODY_LIMIT_BYTES, Gate, rendered
+from codexia.simulator.images_route import ImagesRoute
 from codexia.simulator.oauth_faults import AccessDenied, TokenFault, parse_oauth_fault
 from codexia.simulator.oauth_login import LoginRoutes
 from codexia.simulator.oauth_token import TokenRoutes
@@ -141,6 +142,7 @@ class Simulator:
             [
                 web.post("/backend-api/codex/responses", self._responses.handle),
                 *AccountRoutes(self._gate).routes(),
+                *ImagesRoute(self._gate, self.stats).routes(),
                 *token_routes.routes(),
                 *login_routes.routes(),
                 *ControlRoutes(self).routes(),

@@ -60,14 +60,14 @@ def call_tool(tool: dict[str, Any], arguments: str | None, prompt: str) -> list[
         case "web_search":
             return search(prompt)
         case "image_generation":
-            return [ImageCall(prompt), Message(())]
+            return [ImageCall(prompt, tool), Message(())]
         case "local_shell":
             return [ShellCall(arguments or "true")]
         case _:
             return []
 
 
-def search(query: str) -> list[OutputItem]:
+def search(query: str, *, with_sources: bool = False) -> list[OutputItem]:
     """Return a search and an answer that cites what it found."""
     text = f"Found {query}"
     link = f" ([example.com]({SOURCE_URL}))."
@@ -78,4 +78,5 @@ def search(query: str) -> list[OutputItem]:
         "title": "A result",
         "url": SOURCE_URL,
     }
-    return [WebSearchCall(query), Message(pieces(text + link), annotations=(citation,))]
+    sources = (SOURCE_URL,) if with_sources else ()
+    return [WebSearchCall(query, sources), Message(pieces(text + link), annotations=(citation,))]

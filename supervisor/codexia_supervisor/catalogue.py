@@ -36,7 +36,7 @@ class Catalogue:
     """Which models the account has.
 
     Attributes:
-        models: in the backend's order; empty until they are known.
+        models: in the backend's order, hidden ones included; empty until they are known.
         problem: why they are not known, "" when they are.
     """
 
@@ -143,6 +143,6 @@ def _parse(content: bytes) -> tuple[Model, ...]:
         models = tuple(models_of_catalogue(catalogue))
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
         raise CatalogueUnavailable("the backend sent a catalogue of unknown form") from error
-    if not models:
+    if not any(model.listed for model in models):
         raise CatalogueUnavailable("the backend lists no models for this account")
     return models

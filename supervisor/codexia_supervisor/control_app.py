@@ -7,15 +7,15 @@ directory and its mode admit this user only.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from codexia.control import RefreshRequest
+from codexia.control import RefreshRequest, TokenCount, TokenCountRequest
 from codexia.errors import BadRequest, CodexiaError, NotFound, RequestTooLarge, openai_envelope
 
 if TYPE_CHECKING:
@@ -27,14 +27,22 @@ if TYPE_CHECKING:
 
     from codexia.control import Snapshot, SupervisorStatus
     from codexia_supervisor.snapshot import SnapshotFeed
+    from codexia_supervisor.stored_responses import StoredResponses
+    from codexia_supervisor.token_counter import TokenCounter
 
 MAX_BODY_BYTES: Final = 64 * 1024
+MAX_PROMPT_BYTES: Final = 256 * 1024 * 1024
+"""Limit of a call that holds a client's prompt. Text within text has its quotes escaped twice."""
+
+Message = TypeVar("Message", bound=BaseModel)
 
 
 class Controlled(Protocol):
     """What the control API gives access to."""
 
     feed: SnapshotFeed
+    token_counter: TokenCounter
+    responses: StoredResponses
 
     def watching(self, generation: int | None) -> AbstractContextManager[None]:
         """Count a worker of a generation as following the snapshots."""
@@ -62,9 +70,14 @@ def create_control_app(supervisor: Controlled, counters: Counter[str]) -> ASGIAp
     """
 
     async def refresh(request: Request) -> Response:
-        wanted = _refresh_request(await _body(request))
+        wanted = _message(RefreshRequest, await _body(request))
         snapshot = await supervisor.refresh(wanted.rejected_revision)
         return _json(snapshot.model_dump_json().encode())
+
+    async def count_tokens(request: Request) -> Response:
+        wanted = _message(TokenCountRequest, await _body(request, MAX_PROMPT_BYTES))
+        tokens = await supervisor.token_counter.count(wanted.texts, wanted.tools)
+        return _json(TokenCount(tokens=tokens).model_dump_json().encode())
 
     async def status(_: Request) -> Response:
         return _json(supervisor.status().model_dump_json().encode())
@@ -77,12 +90,41 @@ def create_control_app(supervisor: Controlled, counters: Counter[str]) -> ASGIAp
         routes=[
             Route("/watch", _Watch(supervisor)),
             Route("/refresh", refresh, methods=["POST"]),
+            Route("/count_tokens", count_tokens, methods=["POST"]),
             Route("/status", status),
             Route("/stop", stop, methods=["POST"]),
+            *_response_routes(supervisor.responses),
         ],
         exception_handlers={CodexiaError: _render, 404: _no_such_call, 405: _no_such_call},
     )
     return _Counted(app, counters)
+
+
+def _response_routes(responses: StoredResponses) -> list[Route]:
+    def owned(request: Request) -> tuple[str, str]:
+        return request.query_params.get("key", ""), request.path_params["response_id"]
+
+    async def put(request: Request) -> Response:
+        await responses.put(*owned(request), await _body(request, MAX_PROMPT_BYTES))
+        return Response(status_code=204)
+
+    async def get(request: Request) -> Response:
+        content = await responses.get(*owned(request))
+        if content is None:
+            raise NotFound("there is no such response")
+        return _json(content)
+
+    async def delete(request: Request) -> Response:
+        if not await responses.delete(*owned(request)):
+            raise NotFound("there is no such response")
+        return Response(status_code=204)
+
+    path = "/responses/{response_id}"
+    return [
+        Route(path, put, methods=["PUT"]),
+        Route(path, get, methods=["GET"]),
+        Route(path, delete, methods=["DELETE"]),
+    ]
 
 
 class _Watch:
@@ -117,12 +159,12 @@ class _Counted:
     def __init__(self, app: Starlette, counters: Counter[str]) -> None:
         self._app = app
         self._counters = counters
-        self._paths = {route.path for route in app.routes if isinstance(route, Route)}
+        self._routes = [route for route in app.routes if isinstance(route, Route)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path = scope["path"]
-            self._counters[path if path in self._paths else "other"] += 1
+            found = (route.path for route in self._routes if route.path_regex.match(scope["path"]))
+            self._counters[next(found, "other")] += 1
         await self._app(scope, receive, send)
 
 
@@ -131,20 +173,21 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-async def _body(request: Request) -> bytes:
-    body = b""
+async def _body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytearray:
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > max_bytes:
             raise RequestTooLarge("the body is larger than a control call can be")
     return body
 
 
-def _refresh_request(body: bytes) -> RefreshRequest:
+def _message(kind: type[Message], body: bytearray) -> Message:
     try:
-        return RefreshRequest.model_validate_json(body or b"{}")
+        return kind.model_validate_json(body or b"{}")
     except ValidationError as error:
-        raise BadRequest("the body is not a refresh request") from error
+        # The error holds the body, so its text is not passed on.
+        raise BadRequest(f"the body is not a {kind.__name__}") from error
 
 
 async def _no_such_call(request: Request, _: Exception) -> Response:

@@ -103,6 +103,9 @@ def listen(host: str, port: int) -> Listener:
         raise BindFailed(f"cannot listen on {where}: {error.strerror}", taken=False) from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Inherited by what is accepted. Without it the small send that ends a stream waits for the
+        # ACK of the one before, which clients delay by 40 ms.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as error:

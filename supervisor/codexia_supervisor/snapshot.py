@@ -75,7 +75,7 @@ def build_snapshot(
         bind_port: the port in fact, where the settings leave it open.
         drain_before: generations below this number close their connections.
     """
-    listed = tuple(model.id for model in catalogue)
+    listed = tuple(model.id for model in catalogue if model.listed)
     return Snapshot(
         revision=0,
         login=login,
@@ -100,6 +100,8 @@ def build_snapshot(
                     display_name=model.display_name,
                     context_window=model.context_window,
                     efforts=model.efforts,
+                    listed=model.listed,
+                    upgrade=model.upgrade,
                 )
                 for model in catalogue
             ),

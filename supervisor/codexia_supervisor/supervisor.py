@@ -21,6 +21,8 @@ from codexia_supervisor.listener import bracketed
 from codexia_supervisor.login_keeper import LoginKeeper
 from codexia_supervisor.plan import Shape
 from codexia_supervisor.snapshot import SnapshotFeed, build_snapshot
+from codexia_supervisor.stored_responses import StoredResponses
+from codexia_supervisor.token_counter import TokenCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +45,8 @@ class Supervisor:
 
     Attributes:
         feed: what workers serve by.
+        token_counter: the one tokenizer of all workers.
+        responses: what clients may ask for again.
     """
 
     def __init__(
@@ -74,6 +78,8 @@ class Supervisor:
         )
         self._catalogue = Catalogue(self._login, self._upstream, self._publish)
         self.feed = SnapshotFeed(build_snapshot(settings, None, "", (), settings.bind_port, 0))
+        self.token_counter = TokenCounter()
+        self.responses = StoredResponses(home.state_file, lambda: self._config.settings)
         self._generations = Generations(
             home, _shape(settings), lambda: self.feed.newest, self._publish, command
         )
@@ -100,6 +106,7 @@ class Supervisor:
             serving = group.create_task(control.run())
             logins = group.create_task(self._login.run(self._stopping))
             models = group.create_task(self._catalogue.run())
+            storing = group.create_task(self.responses.run())
             files = group.create_task(watch_files(self._files, self.reload, self._stopping))
             await self._generations.run()
             self._stopping.set()
@@ -109,6 +116,7 @@ class Supervisor:
             self.feed.close()
             control.stop()
             await serving
+            storing.cancel()
 
     def reload(self) -> None:
         """Take on what changed in config.json and auth.json."""
@@ -120,6 +128,7 @@ class Supervisor:
             if _shape(settings) != _shape(before) or self._generations.problem:
                 self._generations.want(_shape(settings))
             self._login.configure(self._auth_file, settings.oauth_issuer, settings.user_agent)
+            self.responses.prune_soon()
         else:
             self._login.reload()
         self._publish()
@@ -151,6 +160,7 @@ class Supervisor:
             self._login.problem,
             self._generations.problem,
             self._catalogue.problem,
+            self.responses.problem,
         )
         return SupervisorStatus(
             version=__version__,

@@ -12,6 +12,7 @@ from codexia.errors import (
     CodexiaError,
     ContextOverflow,
     Forbidden,
+    ModelRefused,
     Overloaded,
     RateLimited,
     RequestTooLarge,
@@ -45,7 +46,7 @@ def event(name: str) -> CodexiaError:
         ("10_usage_limit_429.http", RateLimited, 429, 429, "usage_limit_reached"),
         ("11_unsupported_parameter_400.http", BadRequest, 400, 400, None),
         ("11b_store_400.http", BadRequest, 400, 400, None),
-        ("11c_model_not_supported_400.http", BadRequest, 400, 400, None),
+        ("11c_model_not_supported_400.http", ModelRefused, 400, 400, "model_not_found"),
         ("11d_unsupported_value_400.http", BadRequest, 400, 400, "unsupported_value"),
         ("12_token_expired_401.http", TokenRejected, 401, 401, "login_required"),
         ("12b_unauthorized_401.http", TokenRejected, 401, 401, "login_required"),
@@ -128,3 +129,21 @@ def test_overflow_estimate_is_never_below_the_maximum():
     error = ContextOverflow("too long")
     error.input_tokens, error.maximum = 10, 272_000
     assert error.message_for("anthropic") == "prompt is too long: 272001 tokens > 272000 maximum"
+
+
+def test_refused_model_is_told_with_what_there_is_instead():
+    error = reply("11c_model_not_supported_400.http")
+    assert isinstance(error, ModelRefused)
+    assert openai_envelope(error)["error"]["message"].endswith("with a ChatGPT account.")
+    error.offered = ("gpt-5.5", "gpt-6-sol")
+    said = openai_envelope(error)["error"]
+    assert said["message"] == (
+        "The 'gpt-5.4' model is not supported when using Codex with a ChatGPT account; "
+        "models on offer: gpt-5.5, gpt-6-sol"
+    )
+    assert said["param"] == "model"
+    assert anthropic_envelope(error, "req_1")["error"]["message"] == said["message"]
+
+
+def test_value_that_a_model_does_not_take_is_no_refused_model():
+    assert type(reply("11d_unsupported_value_400.http")) is BadRequest

@@ -75,6 +75,11 @@ INPUT = [
         [HI_ITEM],
         id="reasoning that cannot be read again is dropped",
     ),
+    pytest.param(
+        [HI_ITEM, {"type": "item_reference", "id": "rs_1"}, {**CALL, "id": "fc_1"}, OUTPUT],
+        [HI_ITEM, CALL, OUTPUT],
+        id="reasoning that is only referred to is dropped, and the id that ties a call to it",
+    ),
     *[
         pytest.param([HI_ITEM, item], [HI_ITEM, item], id=f"{item['type']} is untouched")
         for item in (
@@ -250,8 +255,8 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], param: str, code: str) -
     assert (caught.value.param, caught.value.code) == (param, code)
 
 
-def test_an_unknown_previous_response_says_what_to_do() -> None:
-    with pytest.raises(BadRequest, match="send the whole input again"):
+def test_an_unknown_previous_response_is_refused_in_the_words_that_clients_know() -> None:
+    with pytest.raises(BadRequest, match=r"^Previous response with id 'resp_1' not found\.$"):
         codex_body(previous_response_id="resp_1")
 
 

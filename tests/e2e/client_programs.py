@@ -1,76 +1,78 @@
-"""Claude Code and Codex CLI, each in a home of its own that nothing else on this host reaches.
-
-They are looked for in `$CODEXIA_TEST_CLIENTS/node_modules`, then on PATH.
-"""
+"""Claude Code and Codex CLI, each in a home of its own that nothing else on this host reaches."""
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
-import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import orjson
-import pytest
 
-CLIENTS_VARIABLE = "CODEXIA_TEST_CLIENTS"
-REQUIRED_VARIABLE = "CODEXIA_TEST_CLIENTS_REQUIRED"
+from tests.e2e.installed_clients import OFFLINE, Run, npm_program, run_program
+from tests.e2e.terminal import terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.e2e.terminal import Terminal
+
 BYPASS_SANDBOX = "--dangerously-bypass-approvals-and-sandbox"
-TIMEOUT_S = 30.0
-KEPT = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a client program did.
-
-    Attributes:
-        answer: the last thing it said, or why it failed.
-        events: what it told on the way, one object each.
-    """
-
-    code: int
-    answer: str
-    events: list[dict[str, Any]]
-
-    def __str__(self) -> str:
-        return f"exit {self.code}: {self.answer}"
 
 
 @dataclass(frozen=True)
 class ClaudeCode:
-    """Claude Code, in print mode."""
+    """Claude Code, in print mode or in its terminal UI."""
 
     home: Path
     url: str
     key: str = "local"
     model: str | None = "gpt-5.5"
 
-    def ask(self, prompt: str, *flags: str) -> Run:
-        """Run one prompt to its end; the shell is allowed."""
-        environment = {
-            "ANTHROPIC_BASE_URL": self.url,
-            "ANTHROPIC_AUTH_TOKEN": self.key,
-            "DISABLE_AUTOUPDATER": "1",
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            **({"ANTHROPIC_MODEL": self.model} if self.model else {}),
-        }
-        native = f"@anthropic-ai/claude-code-{sys.platform}-{_cpu()}/claude"
-        done = _run(
-            _program("claude", native),
-            ["-p", prompt, "--output-format", "json", "--allowedTools", "Bash", *flags],
+    def ask(self, prompt: str, *flags: str, **settings: str) -> Run:
+        """Run one prompt to its end; the shell and the search are allowed."""
+        done = run_program(
+            self._program(),
+            ["-p", prompt, "--output-format", "json", "--allowedTools", "Bash,WebSearch", *flags],
             self.home,
-            environment,
+            {**self._environment(), **settings},
         )
         last = done.stdout.strip().rpartition("\n")[2]
         if not last.startswith("{"):
             return Run(done.returncode, done.stdout + done.stderr, [])
         result = orjson.loads(last)
         return Run(done.returncode, result["result"], [result])
+
+    @contextmanager
+    def in_terminal(self) -> Iterator[Terminal]:
+        """Give its terminal UI, past the questions that it asks when it is new."""
+        work = self.home / "work"
+        work.mkdir(parents=True)
+        answered = {
+            "hasCompletedOnboarding": True,
+            "projects": {str(work): {"hasTrustDialogAccepted": True}},
+        }
+        (self.home / ".claude.json").write_bytes(orjson.dumps(answered))
+        # Auto mode, its default, asks a check of the server that nobody serves here.
+        command = [self._program(), "--permission-mode", "acceptEdits", "--allowedTools", "Bash"]
+        environment = {**OFFLINE, **self._environment()}
+        with terminal(command, self.home, work, environment) as screen:
+            yield screen
+
+    def _program(self) -> str:
+        native = f"@anthropic-ai/claude-code-{sys.platform}-{_cpu()}/claude"
+        return npm_program("claude", native)
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "ANTHROPIC_BASE_URL": self.url,
+            "ANTHROPIC_AUTH_TOKEN": self.key,
+            "DISABLE_AUTOUPDATER": "1",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            **({"ANTHROPIC_MODEL": self.model} if self.model else {}),
+        }
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class CodexCli:
         codex_home = self.home / ".codex"
         codex_home.mkdir(parents=True, exist_ok=True)
         (codex_home / "config.toml").write_text(self._config())
-        done = _run(
-            _program("codex"),
+        done = run_program(
+            npm_program("codex"),
             ["exec", "--json", "--skip-git-repo-check", BYPASS_SANDBOX, prompt],
             self.home,
             {"CODEX_HOME": str(codex_home), "GATEWAY_KEY": self.key, "CODEX_API_KEY": self.key},
@@ -116,42 +118,7 @@ class CodexCli:
         )
 
 
-def _program(name: str, native: str = "") -> str:
-    """Return where a client is; skip the test, or fail it where clients must be there."""
-    directory = os.environ.get(CLIENTS_VARIABLE)
-    if directory:
-        modules = Path(directory) / "node_modules"
-        for path in (modules / native, modules / ".bin" / name):
-            if path.is_file():
-                return str(path)
-    found = shutil.which(name)
-    if found:
-        return found
-    reason = f"{name} is neither in ${CLIENTS_VARIABLE} nor on PATH"
-    if os.environ.get(REQUIRED_VARIABLE):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 def _cpu() -> str:
     return {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(
         platform.machine().lower(), platform.machine()
-    )
-
-
-def _run(
-    program: str, arguments: list[str], home: Path, environment: dict[str, str]
-) -> subprocess.CompletedProcess[str]:
-    work = home / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return subprocess.run(
-        [program, *arguments],
-        cwd=work,
-        env={**kept, "HOME": str(home), **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
     )

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from tests.e2e.client_programs import ClaudeCode, CodexCli, Run
+from tests.e2e.client_programs import ClaudeCode, CodexCli
 from tests.e2e.processes import log_in, running_gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.e2e.installed_clients import Run
     from tests.e2e.processes import Gateway, Simulator
 
 pytestmark = pytest.mark.client

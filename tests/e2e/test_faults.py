@@ -49,8 +49,8 @@ class Error:
     should_retry: str | None = None
 
 
-def rate_limit(code: str, says: str, **headers: str) -> Error:
-    return Error((429, "rate_limit_error", code), (429, "rate_limit_error"), says, **headers)
+def rate_limit(code: str, says: str, kind: str = "rate_limit_error", **headers: str) -> Error:
+    return Error((429, kind, code), (429, "rate_limit_error"), says, **headers)
 
 
 def bad_request(code: str, says: str, says_anthropic: str | None = None) -> Error:
@@ -62,10 +62,10 @@ def backend_failed(says: str) -> Error:
     return Error((502, "server_error", "server_error"), (502, "api_error"), says)
 
 
-PLAN_LIMIT = rate_limit(
-    "usage_limit_reached", "usage.limit", retry_after="13873", should_retry="false"
-)
-PLAN_LIMIT_WITHOUT_TIME = rate_limit("usage_limit_reached", "usage.limit", should_retry="false")
+# Codex CLI knows the plan's limit by the type; without it, it waits for hours.
+USED_UP = "usage_limit_reached"
+PLAN_LIMIT = rate_limit(USED_UP, "usage.limit", USED_UP, retry_after="13873", should_retry="false")
+PLAN_LIMIT_WITHOUT_TIME = rate_limit(USED_UP, "usage.limit", USED_UP, should_retry="false")
 BURST_LIMIT = rate_limit("rate_limit_exceeded", "try again in 1.898s", retry_after="2")
 OVERLOADED = Error(
     (503, "server_error", "server_is_overloaded"), (529, "overloaded_error"), "overloaded"

@@ -7,7 +7,9 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+import aiohttp
 import httpx
+import orjson
 import pytest
 
 from tests.e2e.processes import Process, log_in, running_gateway
@@ -173,14 +175,56 @@ def test_what_is_not_served_is_a_json_error(gateway: Gateway, method: str, path:
     assert reply.headers["x-request-id"]
 
 
-def test_websocket_upgrade_is_answered_426(gateway: Gateway):
-    headers = {
-        "connection": "Upgrade",
-        "upgrade": "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
-    assert httpx.get(f"{gateway.url}/v1/responses", headers=headers).status_code == 426
+UPGRADE = {
+    "connection": "Upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+KEY = {"authorization": "Bearer local-secret"}
+
+
+def upgrade(url: str, **headers: str) -> bytes:
+    """Ask for a WebSocket over a raw socket, return the reply's head."""
+    fields = {"host": "localhost", **UPGRADE, **headers}
+    lines = [f"{name}: {value}" for name, value in fields.items() if value]
+    return raw(url, "\r\n".join(["GET /v1/responses HTTP/1.1", *lines, "", ""]).encode())
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (KEY, b"101"),
+        ({"x-api-key": "local-secret"}, b"101"),
+        ({**KEY, "origin": "https://ui.example"}, b"101"),
+        ({}, b"401"),
+        ({"authorization": "Bearer wrong"}, b"401"),
+        ({**KEY, "host": "evil.example"}, b"403"),
+        ({**KEY, "host": ""}, b"403"),
+        ({**KEY, "origin": "https://evil.example"}, b"403"),
+        ({**KEY, "origin": "null"}, b"403"),
+        ({**KEY, "sec-fetch-site": "cross-site"}, b"403"),
+        ({**KEY, "sec-websocket-key": ""}, b"400"),
+        ({**KEY, "connection": ""}, b"426"),
+    ],
+)
+def test_upgrade_passes_the_same_gate(guarded: Gateway, headers: dict[str, str], status: bytes):
+    reply = upgrade(guarded.url, **headers)
+    assert reply.split(b" ")[1] == status, reply
+    if status in {b"401", b"403"}:
+        assert b"x-request-id: req_" in reply
+        assert b"content-type: application/json" in reply
+
+
+async def test_refused_upgrade_tells_why(guarded: Gateway):
+    async with aiohttp.ClientSession() as http:
+        async with http.get(f"{guarded.url}/v1/responses", headers=UPGRADE) as reply:
+            assert reply.status == 401
+            assert orjson.loads(await reply.read())["error"]["code"] == "invalid_api_key"
+        nowhere = f"{guarded.url}/v1/chat/completions"
+        async with http.get(nowhere, headers={**UPGRADE, **KEY}) as reply:
+            assert reply.status == 404
+            assert orjson.loads(await reply.read())["error"]["code"] == "not_found"
 
 
 def test_open_bind_without_a_key_is_refused(simulator: Simulator, tmp_path: Path):

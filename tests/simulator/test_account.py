@@ -73,6 +73,30 @@ async def test_images_are_pngs(backend):
     assert backend.simulator.stats.violation_count == 0
 
 
+async def test_images_are_as_asked_for(backend):
+    asked = {"size": "1024x1024", "quality": "high", "background": "auto"}
+    answer = (await make_images(backend, prompt="x", model="gpt-image-2", **asked)).json()
+    assert [answer[name] for name in ("size", "quality", "background")] == [
+        "1024x1024",
+        "high",
+        "opaque",
+    ]
+
+
+async def test_fewer_images_than_asked_for(backend):
+    answer = await make_images(backend, prompt="IMAGES[[made=1]]", model="gpt-image-2", n=3)
+    assert len(answer.json()["data"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"), [("404", 404), ("405", 405), ("500", 500), ("503", 503), ("429", 429)]
+)
+async def test_images_endpoint_fails_on_request(backend, fault, status):
+    answer = await make_images(backend, prompt=f"IMAGES[[fault={fault}]]", model="gpt-image-2")
+    assert answer.status_code == status
+    assert backend.simulator.stats.violation_count == 0
+
+
 @pytest.mark.parametrize(
     "body",
     [

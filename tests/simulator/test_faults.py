@@ -23,6 +23,12 @@ async def test_cut_ends_the_connection_after_some_events(backend):
     assert answer.content.endswith(b"\n\n")
 
 
+async def test_empty_answer_is_complete(backend):
+    answer = await backend.respond("SAY[[hello]] FAULT[[empty]]")
+    assert answer.error is None
+    assert types(answer) == [*PRELUDE, "response.completed"]
+
+
 async def test_cut_can_be_in_mid_frame(backend):
     answer = await backend.respond("FAULT[[cut after=2 mid=1]]")
     assert answer.error is not None

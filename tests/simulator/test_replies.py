@@ -181,6 +181,13 @@ async def test_search_is_made_and_cited_when_offered(backend):
     assert cited == "[example.com](https://example.com/result)"
 
 
+async def test_search_tells_its_sources_only_to_who_asks(backend):
+    include = ["reasoning.encrypted_content", "web_search_call.action.sources"]
+    answer = await backend.respond("SEARCH[[tea]]", tools=[{"type": "web_search"}], include=include)
+    [source] = answer.items[0]["action"]["sources"]
+    assert source == {"type": "url", "url": "https://example.com/result"}
+
+
 async def test_search_is_not_made_when_not_offered(backend):
     assert (await backend.respond("SEARCH[[tea]]")).text == "FINAL-OK"
 

@@ -24,6 +24,14 @@ def test_addresses_and_names(host: str, family: socket.AddressFamily, shown: str
             pass
 
 
+def test_what_is_accepted_sends_small_events_at_once() -> None:
+    listener = listen("127.0.0.1", 0)
+    with listener.socket, socket.create_connection(("127.0.0.1", listener.bound_port), 5):
+        accepted, _ = listener.socket.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_taken_port() -> None:
     with (
         listen("127.0.0.1", 0).socket as first,

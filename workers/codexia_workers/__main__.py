@@ -21,7 +21,7 @@ def main() -> None:
     listener = socket.socket(fileno=spec.listener_fd)
     lifeline = Lifeline(spec, listener)
     lifeline.start()
-    GenerationServer(spec, listener, lifeline.announce_leaving).run()
+    GenerationServer(spec, listener, lifeline.leave).run()
 
 
 if __name__ == "__main__":

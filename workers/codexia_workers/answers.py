@@ -64,7 +64,9 @@ async def send_json(
             ],
         }
     )
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send(
+        {"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else body}
+    )
 
 
 async def send_error(scope: Scope, send: Send, error: CodexiaError) -> None:

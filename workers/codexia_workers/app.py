@@ -6,19 +6,31 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route, Router
+from starlette.routing import Route, Router, WebSocketRoute
 
 from codexia import __version__
 from codexia.dialects.chat import CHAT
 from codexia.dialects.messages import MESSAGES
 from codexia.dialects.responses import RESPONSES
+from codexia.dialects.token_counts import MESSAGES_COUNT, RESPONSES_COUNT
 from codexia.errors import MethodNotAllowed, NotFound, UpgradeRequired
-from codexia_workers.answers import header, identity_headers, send_json
+from codexia_workers.answers import identity_headers, send_json
 from codexia_workers.catalogue import GetModel, ListModels
+from codexia_workers.compact import Compact
+from codexia_workers.count_tokens import CountTokens
 from codexia_workers.gate import Gate
 from codexia_workers.generate import Generate
+from codexia_workers.images import GenerateImages
 from codexia_workers.lifeline import exit_with
 from codexia_workers.local_auth import Protected
+from codexia_workers.response_resources import (
+    CancelResponse,
+    DeleteResponse,
+    GetResponse,
+    ListInputItems,
+)
+from codexia_workers.sockets import Sockets
+from codexia_workers.websocket import ResponsesSocket
 from codexia_workers.worker import Worker
 
 if TYPE_CHECKING:
@@ -32,6 +44,7 @@ if TYPE_CHECKING:
 def create_app(spec: GenerationSpec) -> ASGIApp:
     """Return the app of one worker of a generation."""
     worker = Worker(spec)
+    sockets = Sockets()
 
     def protected(path: str, **methods: ASGIApp) -> Route:
         return Route(path, Protected(ByMethod(**methods), worker))
@@ -41,7 +54,7 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
         async with worker, asyncio.TaskGroup() as group:
             tasks = (
                 group.create_task(worker.watch()),
-                group.create_task(exit_with(spec.generation_socket)),
+                group.create_task(exit_with(spec.generation_socket, sockets.close_all)),
             )
             yield
             for task in tasks:
@@ -54,8 +67,21 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
             Route("/", ByMethod(HEAD=_empty)),
             Route("/api/hello", ByMethod(HEAD=_empty)),
             protected("/v1/messages", POST=Generate(worker, MESSAGES)),
+            protected("/v1/messages/count_tokens", POST=CountTokens(worker, MESSAGES_COUNT)),
             protected("/v1/chat/completions", POST=Generate(worker, CHAT)),
-            protected("/v1/responses", POST=Generate(worker, RESPONSES), GET=_no_websocket),
+            protected("/v1/responses", POST=Generate(worker, RESPONSES), GET=_only_upgraded),
+            WebSocketRoute("/v1/responses", Protected(ResponsesSocket(worker, sockets), worker)),
+            protected("/v1/responses/compact", POST=Compact(worker)),
+            protected("/v1/responses/input_tokens", POST=CountTokens(worker, RESPONSES_COUNT)),
+            # After the paths under it that have a name of their own.
+            protected(
+                "/v1/responses/{response_id}",
+                GET=GetResponse(worker),
+                DELETE=DeleteResponse(worker),
+            ),
+            protected("/v1/responses/{response_id}/cancel", POST=CancelResponse(worker)),
+            protected("/v1/responses/{response_id}/input_items", GET=ListInputItems(worker)),
+            protected("/v1/images/generations", POST=GenerateImages(worker)),
             protected("/v1/models", GET=ListModels(worker)),
             protected("/v1/models/{model_id:path}", GET=GetModel(worker)),
         ],
@@ -96,12 +122,10 @@ async def _empty(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: A
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _no_websocket(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
-    # Codex CLI probes for a WebSocket once and goes on with POST when it reads 426; at any
-    # other status it probes seven times first.
-    if header(scope, b"upgrade").lower() == b"websocket":
-        raise UpgradeRequired("responses over WebSocket are not served here; use POST")
-    raise MethodNotAllowed("GET is not served at /v1/responses, only POST")
+async def _only_upgraded(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    # A proxy that strips the upgrade brings a WebSocket client here. Codex CLI goes on with POST
+    # when it reads 426; at any other status it tries seven times first.
+    raise UpgradeRequired("GET at /v1/responses is a WebSocket; upgrade, or use POST")
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001

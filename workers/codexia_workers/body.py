@@ -42,6 +42,15 @@ async def read_json(scope: Scope, receive: Receive) -> dict[str, Any]:
     if content_type != b"application/json" and not content_type.endswith(b"+json"):
         raise UnsupportedMediaType("send the body as JSON, with `content-type: application/json`")
     body = _decompress(await _read(receive), header(scope, b"content-encoding").lower())
+    return decode_json(body)
+
+
+def decode_json(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body, or a message of a WebSocket, is.
+
+    Raises:
+        BadRequest: it is none, or is nested deeper than `MAX_NESTING`.
+    """
     try:
         decoded: object = orjson.loads(body)
     except orjson.JSONDecodeError as error:

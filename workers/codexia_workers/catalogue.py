@@ -25,15 +25,18 @@ MAX_PAGE: Final = 1000
 
 
 class ListModels:
-    """`GET /v1/models`; Anthropic's clients page through it."""
+    """`GET /v1/models`; Anthropic's clients page through it.
+
+    Aliases are listed too: Claude Code offers only names that begin with `claude`, which no
+    model of the backend does.
+    """
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Serve one request."""
-        table = self._worker.serving.models
-        models = [table.facts(model_id) for model_id in table.ids]
+        models = self._worker.serving.models.offered()
         if envelope_of(scope) == "openai":
             data = [_openai_model(model) for model in models]
             await send_json(scope, send, {"object": "list", "data": data})

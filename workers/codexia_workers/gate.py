@@ -39,9 +39,11 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        if scope["type"] == "websocket":
+            send = _refusing_upgrades(send)
         serving = self._worker.serving
         state = scope.setdefault("state", {})
         state["request_id"] = f"req_{secrets.token_hex(12)}"
@@ -50,7 +52,7 @@ class Gate:
         try:
             _check_host(header(scope, b"host").decode("latin-1"), serving)
             _check_origin(origin, scope, serving)
-            if origin and scope["method"] == "OPTIONS":
+            if origin and scope.get("method") == "OPTIONS":
                 await _send_preflight(scope, send, origin)
             else:
                 await self._app(scope, receive, _with_cors(send, origin) if origin else send)
@@ -105,6 +107,22 @@ def _with_cors(send: Send, origin: str) -> Send:
         await send(message)
 
     return send_with_cors  # pyright: ignore[reportReturnType]
+
+
+def _refusing_upgrades(send: Send) -> Send:
+    """Let an answer to an upgrade be what it would be to a plain request.
+
+    ASGI has names of their own for the messages of a refusal:
+    https://asgi.readthedocs.io/en/latest/extensions.html#websocket-denial-response.
+    """
+
+    async def send_refusal(message: dict[str, object]) -> None:
+        kind = str(message["type"])
+        if kind.startswith("http."):
+            message = {**message, "type": f"websocket.{kind}"}
+        await send(message)
+
+    return send_refusal  # pyright: ignore[reportReturnType]
 
 
 async def _send_preflight(scope: Scope, send: Send, origin: str) -> None:

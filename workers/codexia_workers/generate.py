@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codexia.codex.upstream import RETURNED_HEADERS
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from codexia.dialects.dialect import Dialect, Translation
+    from codexia.models import ModelTable
     from codexia_workers.answers import Headers
     from codexia_workers.upstream import UpstreamReply
     from codexia_workers.worker import Worker
@@ -51,7 +53,11 @@ class Generate:
         model = "-"
         try:
             payload = await read_json(scope, receive)
-            translation = self._dialect.translate(payload, self._context(scope))
+            context = context_of(scope, self._worker)
+            if self._dialect.continues:
+                previous = await self._worker.responses.previous(payload, scope)
+                context = replace(context, previous=previous)
+            translation = self._dialect.translate(payload, context)
             model = translation.model
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(until_gone(receive))
@@ -70,14 +76,6 @@ class Generate:
                 (time.perf_counter() - started) * 1000,
             )
 
-    def _context(self, scope: Scope) -> Context:
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        # Ids of the answer come from the request's, so that a log line leads to both.
-        response_id = scope["state"]["request_id"].removeprefix("req_")
-        return Context(self._worker.serving.models, response_id, int(time.time()), headers)
-
     async def _answer(
         self,
         translation: Translation,
@@ -87,35 +85,52 @@ class Generate:
     ) -> str:
         """Send the answer; return how it went, for the log."""
         answer: StreamedAnswer | None = None
+        keep = self._worker.responses.keeper(translation, scope)
         try:
             async with open_reply(self._worker, translation.request) as upstream:
                 headers = _returned_headers(upstream)
                 if translation.stream:
-                    answer = StreamedAnswer(send, self._dialect, translation)
+                    answer = StreamedAnswer(send, self._dialect, translation, keep)
                     interval_s = self._worker.serving.snapshot.ping_interval_s
                     await answer.run(
                         upstream, [*STREAM_HEADERS, *identity_headers(scope), *headers], interval_s
                     )
                 else:
                     whole = await collect(translation, upstream)
+                    if keep is not None:
+                        await keep(whole)
                     await send_json(scope, send, whole, headers=headers)
                 # The server tells of a disconnect after the last byte too, and what is left
                 # to do does not depend on the client.
                 watching.cancel()
-                return _outcome(translation, answer)
+                return outcome_of(translation, answer.failure if answer else None)
         except CodexiaError as error:
-            self._complete(error, translation)
+            complete_error(error, translation, self._worker.serving.models)
             await send_error(scope, send, error)
             return f"refused status={error.status} code={error.code}"
 
-    def _complete(self, error: CodexiaError, translation: Translation) -> None:
-        """Let the backend's error tell what the backend does not know."""
-        models = self._worker.serving.models
-        if isinstance(error, ContextOverflow):
-            error.input_tokens = translation.input_tokens
-            error.maximum = models.facts(translation.model).context_window
-        elif isinstance(error, ModelRefused):
-            error.offered = models.ids
+
+def context_of(scope: Scope, worker: Worker, request_id: str = "") -> Context:
+    """Return what a translation may know of a request.
+
+    Args:
+        scope: of the request, or of the connection that it came over.
+        worker: where it is served.
+        request_id: the request's own where the connection carries several.
+    """
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    # Ids of the answer come from the request's, so that a log line leads to both.
+    response_id = (request_id or scope["state"]["request_id"]).removeprefix("req_")
+    return Context(worker.serving.models, response_id, int(time.time()), headers)
+
+
+def complete_error(error: CodexiaError, translation: Translation, models: ModelTable) -> None:
+    """Let the backend's error tell what the backend does not know."""
+    if isinstance(error, ContextOverflow):
+        error.input_tokens = translation.input_tokens
+        error.maximum = models.facts(translation.model).context_window
+    elif isinstance(error, ModelRefused):
+        error.offered = models.ids
 
 
 async def until_gone(receive: Receive) -> None:
@@ -139,14 +154,12 @@ def _returned_headers(upstream: UpstreamReply | None) -> Headers:
     ]
 
 
-def _outcome(translation: Translation, answer: StreamedAnswer | None) -> str:
+def outcome_of(translation: Translation, failure: CodexiaError | None) -> str:
+    """Return how an answer went, for the log."""
+    if failure is not None:
+        return f"broke off code={failure.code}"
     usage = translation.reply.usage
-    text = (
+    return (
         f"ok served={translation.reply.served_model or '-'} input_tokens={usage.input_tokens} "
         f"cached_tokens={usage.cached_tokens} output_tokens={usage.output_tokens}"
     )
-    if answer is None:
-        return text
-    if answer.failure is not None:
-        return f"broke off code={answer.failure.code}"
-    return f"{text} sends={answer.sends}"

@@ -4,6 +4,8 @@ Whoever connects gets one `GenerationHello` line, with the listening socket as a
 and then holds on: the end of the connection means that this process is gone. A supervisor that
 was killed finds the generation here when it comes back. With no supervisor for
 `ORPHANED_AFTER_S` the generation drains and exits by itself.
+
+Workers connect too. They are told when the generation stops, and say when they are ready to.
 """
 
 from __future__ import annotations
@@ -22,12 +24,17 @@ from typing import TYPE_CHECKING, Final
 from codexia.control import GenerationHello
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from codexia.control import GenerationSpec
 
 ORPHANED_AFTER_S: Final = 300.0
 LEAVING: Final = b'{"leaving":true}\n'
 WORKER: Final = b"w"
 """What a worker says after it connected, so that it is not counted as a supervisor."""
+
+READY_TO_STOP: Final = b"r"
+"""What a worker says once a signal to stop would break nothing."""
 
 
 class Lifeline:
@@ -52,18 +59,25 @@ class Lifeline:
         self._server.listen()
         unnamed.rename(self._path)
         self._supervisors: set[socket.socket] = set()
+        self._workers: set[socket.socket] = set()
+        self._workers_changed = threading.Condition()
         self._orphaned_at = time.monotonic()
 
     def start(self) -> None:
         """Serve until the process ends."""
         threading.Thread(target=self._serve, name="lifeline", daemon=True).start()
 
-    def announce_leaving(self) -> None:
-        """Tell the supervisor that this generation stops, so that it starts the next one."""
-        for connection in tuple(self._supervisors):
+    def leave(self) -> None:
+        """Tell everyone that this generation stops; return once the workers are ready to.
+
+        The supervisor starts the next generation meanwhile.
+        """
+        for connection in (*self._supervisors, *self._workers):
             with suppress(OSError):
                 connection.sendall(LEAVING)
         self._path.unlink(missing_ok=True)
+        with self._workers_changed:
+            self._workers_changed.wait_for(lambda: not self._workers)
 
     def _serve(self) -> None:
         with selectors.DefaultSelector() as selector:
@@ -101,24 +115,37 @@ class Lifeline:
             self._supervisors.discard(connection)
             if not self._supervisors:
                 self._orphaned_at = time.monotonic()
+        with self._workers_changed:
+            if said.startswith(WORKER):
+                self._workers.add(connection)
+            else:
+                self._workers.discard(connection)
+            self._workers_changed.notify_all()
         if not said:
             selector.unregister(connection)
             connection.close()
 
 
-async def exit_with(generation_socket: str) -> None:
-    """Drain this worker once its generation's main process is gone.
+async def exit_with(generation_socket: str, close_all: Callable[[], Awaitable[None]]) -> None:
+    """Stop this worker with its generation.
 
     Without this a worker whose parent was killed would serve on beside its successors.
+
+    Args:
+        generation_socket: where the generation's main process greets.
+        close_all: ends what a signal to stop would break off.
     """
     try:
         reader, writer = await asyncio.open_unix_connection(generation_socket)
         try:
             writer.write(WORKER)
-            while await reader.read(4096):
-                pass
+            await reader.readline()  # the greeting
+            while await reader.readline():
+                await close_all()
+                writer.write(READY_TO_STOP)
         finally:
             writer.close()
     except OSError:
         pass
+    await close_all()
     os.kill(os.getpid(), signal.SIGTERM)

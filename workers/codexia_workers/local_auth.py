@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Protected:
-    """A route that only the holder of a local key may use, where keys are configured."""
+    """A route that only the holder of a local key may use, where keys are configured.
+
+    It notes which key that is: what is stored under one is not shown to another.
+    """
 
     def __init__(self, app: ASGIApp, worker: Worker) -> None:
         self._app = app
@@ -32,9 +35,11 @@ class Protected:
         """
         scheme, _, token = header(scope, b"authorization").partition(b" ")
         bearer = token.strip() if scheme.lower() == b"bearer" else b""
-        if not self._worker.serving.accepts(bearer, header(scope, b"x-api-key")):
+        holder = self._worker.serving.holder(bearer, header(scope, b"x-api-key"))
+        if holder is None:
             # Claude Code shows its own login advice for any text that names a header.
             raise Unauthorized(
                 "invalid local api key; give the client the key that this gateway is configured with"
             )
+        scope["state"]["key_name"] = holder
         await self._app(scope, receive, send)

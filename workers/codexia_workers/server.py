@@ -43,8 +43,7 @@ class GenerationServer(MPServer):
             workers=spec.workers,
             loop=Loops.uvloop,
             http=HTTPModes.http1,
-            # An upgrade then arrives as the GET that it is, and can be answered 426.
-            websockets=False,
+            websockets=True,
             backlog=BACKLOG,
             backpressure=BACKPRESSURE,
             respawn_failed_workers=True,
@@ -65,7 +64,10 @@ class GenerationServer(MPServer):
         self._sfd = self._listener.fileno()
 
     def shutdown(self, exit_code: int = 0) -> None:
-        """Drain the workers; tell the supervisor first, which starts a replacement."""
+        """Drain the workers, once everyone was told and they closed their WebSockets.
+
+        Granian itself drops a WebSocket when a worker is told to stop, whatever goes on in it.
+        """
         self._on_leaving()
         self._listener.close()
         super().shutdown(exit_code)

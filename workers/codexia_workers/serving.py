@@ -55,13 +55,17 @@ class Serving:
         """Which login `credential` is of."""
         return self.snapshot.login.revision if self.snapshot.login else None
 
-    def accepts(self, *presented: bytes) -> bool:
-        """Return whether one of the presented keys is a local key, in constant time."""
+    def holder(self, *presented: bytes) -> str | None:
+        """Return the name of the local key that is among those presented, in constant time.
+
+        It is "" where no keys are configured, and None where none of them matches.
+        """
         if not self.key_digests:
-            return True
-        accepted = False
+            return ""
+        holder: str | None = None
         for key in presented:
             digest = sha256(key).digest()
-            for known in self.key_digests:
-                accepted |= hmac.compare_digest(digest, known)
-        return accepted
+            for known, local in zip(self.key_digests, self.snapshot.keys, strict=True):
+                if hmac.compare_digest(digest, known) and holder is None:
+                    holder = local.name
+        return holder

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codexia.errors import CodexiaError, UpstreamError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.types import Send
 
-    from codexia.dialects.dialect import Dialect, Translation
+    from codexia.dialects.dialect import Dialect, ReplyStream, Translation
     from codexia.sse import Event
     from codexia_workers.answers import Headers
     from codexia_workers.upstream import UpstreamReply
 
 logger = logging.getLogger("codexia.stream")
+
+Keep: TypeAlias = "Callable[[dict[str, Any]], Awaitable[None]]"
+"""Stores a whole answer; never fails."""
 
 
 class StreamedAnswer:
@@ -28,7 +33,9 @@ class StreamedAnswer:
         first_sent_at: when the first of them was, in the event loop's time; 0.0 before.
     """
 
-    def __init__(self, send: Send, dialect: Dialect, translation: Translation) -> None:
+    def __init__(
+        self, send: Send, dialect: Dialect, translation: Translation, keep: Keep | None = None
+    ) -> None:
         self.failure: CodexiaError | None = None
         self.sends = 0
         self.first_sent_at = 0.0
@@ -36,6 +43,8 @@ class StreamedAnswer:
         self._encode = dialect.encode
         self._ping = dialect.ping
         self._reply = translation.reply
+        self._collector = translation.collector
+        self._keep = keep
         self._loop = asyncio.get_running_loop()
         self._sent_at = 0.0
 
@@ -53,36 +62,23 @@ class StreamedAnswer:
         self._sent_at = self._loop.time()
         async with asyncio.TaskGroup() as group:
             keeping_alive = group.create_task(self._keep_alive(ping_interval_s))
-            last = await self._pump(upstream)
+            last, self.failure = await pump(self._reply, upstream, self._send_more)
+            if self._keep is not None and self.failure is None:
+                last = await self._kept(self._keep, last)
             keeping_alive.cancel()
         await self._send_events(last, more=False)
 
-    async def _pump(self, upstream: UpstreamReply | None) -> list[Event]:
-        """Send all events but the last batch, which is returned to end the body with."""
-        reply = self._reply
-        events: list[Event] = []
-        try:
-            events += reply.start()
-            frames = upstream.ahead if upstream else ()
-            while True:
-                for frame in frames:
-                    events += reply.feed(frame)
-                    if reply.ended:
-                        break
-                if reply.ended or upstream is None:
-                    return events
-                if events:
-                    batch, events = events, []
-                    await self._send_events(batch, more=True)
-                frames = await upstream.read()
-        except CodexiaError as error:
-            self.failure = error
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            # An event of a shape that the translation does not expect. The client must still
-            # get its terminal event.
-            logger.exception("translation failed")
-            self.failure = UpstreamError("the Codex backend sent an event of an unknown shape")
-        return [*events, *reply.fail(self.failure)]
+    async def _kept(self, keep: Keep, events: list[Event]) -> list[Event]:
+        """Store the answer before its client reads that it is complete; return what is left."""
+        *earlier, terminal = events
+        if earlier:
+            await self._send_events(earlier, more=True)
+        self._collector.add(terminal)
+        await keep(self._collector.result())
+        return [terminal]
+
+    async def _send_more(self, events: list[Event]) -> None:
+        await self._send_events(events, more=True)
 
     async def _send_events(self, events: list[Event], *, more: bool) -> None:
         now = self._loop.time()
@@ -101,6 +97,37 @@ class StreamedAnswer:
                 await self._send(
                     {"type": "http.response.body", "body": self._ping, "more_body": True}
                 )
+
+
+async def pump(
+    reply: ReplyStream,
+    upstream: UpstreamReply | None,
+    send: Callable[[list[Event]], Awaitable[None]],
+) -> tuple[list[Event], CodexiaError | None]:
+    """Send all events of a reply but the last batch; return that, and what ended it early."""
+    events: list[Event] = []
+    try:
+        events += reply.start()
+        frames = upstream.ahead if upstream else ()
+        while True:
+            for frame in frames:
+                events += reply.feed(frame)
+                if reply.ended:
+                    break
+            if reply.ended or upstream is None:
+                return events, None
+            if events:
+                batch, events = events, []
+                await send(batch)
+            frames = await upstream.read()
+    except CodexiaError as error:
+        failure = error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        # An event of a shape that the translation does not expect. The client must still
+        # get its terminal event.
+        logger.exception("translation failed")
+        failure = UpstreamError("the Codex backend sent an event of an unknown shape")
+    return [*events, *reply.fail(failure)], failure
 
 
 async def collect(translation: Translation, upstream: UpstreamReply | None) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiohttp
 import orjson
@@ -28,7 +28,7 @@ from codexia.sse import FrameSplitter
 from codexia_workers.worker import CONNECT_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from multidict import CIMultiDictProxy
 
@@ -46,6 +46,8 @@ because many clients and proxies give up after 60 s without one."""
 
 RELEASE_GRACE_S: Final = 0.25
 ERROR_BODY_LIMIT_BYTES: Final = 256 * 1024
+
+T = TypeVar("T")
 
 
 class UpstreamReply:
@@ -92,6 +94,7 @@ class UpstreamReply:
         Raises:
             CodexiaError: the backend failed instead.
         """
+        await check_status(self._response)
         try:
             async with asyncio.timeout(HOLD_LIMIT_S):
                 while True:
@@ -146,45 +149,74 @@ async def open_reply(
 
 
 async def _begin(worker: Worker, request: CodexRequest) -> UpstreamReply:
-    """Return a reply that has begun.
+    """Return a reply that has begun. Replayed reasoning that is not decrypted is left out once."""
+    try:
+        return await patiently(worker, lambda: _attempt(worker, request))
+    except BadRequest as error:
+        if error.code != "invalid_encrypted_content":
+            raise
+    stripped = without_reasoning(request)
+    return await patiently(worker, lambda: _attempt(worker, stripped))
 
-    A refused token is refreshed once. A backend that fails before any content is asked at
-    most twice more. Replayed reasoning that it cannot decrypt is left out once.
+
+async def _attempt(worker: Worker, request: CodexRequest) -> UpstreamReply:
+    serving = worker.serving
+    headers = serving.upstream.responses_headers(serving.login(), request)
+    reply = UpstreamReply(await post(worker, serving.upstream.responses_url, request.body, headers))
+    try:
+        await reply.hold()
+    except BaseException:
+        reply.cancel()
+        raise
+    return reply
+
+
+async def patiently(
+    worker: Worker, attempt: Callable[[], Awaitable[T]], max_retries: int = MAX_RETRIES
+) -> T:
+    """Return what an attempt gives, after as many as make sense.
+
+    A refused token is refreshed once. A backend that fails by itself is asked again.
+
+    Raises:
+        CodexiaError: what the last attempt raised.
     """
     retries = 0
-    refreshed = stripped = False
+    refreshed = False
     while True:
         revision = worker.serving.login_revision
         try:
-            return await _attempt(worker, request)
+            return await attempt()
         except TokenRejected:
             if refreshed:
                 raise
             refreshed = True
             await worker.refresh_login(revision)
-        except BadRequest as error:
-            if stripped or error.code != "invalid_encrypted_content":
-                raise
-            stripped = True
-            request = without_reasoning(request)
         except UpstreamTimeout:
             raise
         except (UpstreamError, Overloaded) as error:
-            if retries == MAX_RETRIES:
+            if retries == max_retries:
                 raise
             logger.info("retrying after: %s", error)
             await asyncio.sleep(RETRY_BASE_S * 2**retries)
             retries += 1
 
 
-async def _attempt(worker: Worker, request: CodexRequest) -> UpstreamReply:
+async def post(
+    worker: Worker, url: str, body: dict[str, Any], headers: dict[str, str]
+) -> aiohttp.ClientResponse:
+    """Return the backend's response, whatever its status; the caller closes it.
+
+    Raises:
+        UpstreamError: the backend cannot be reached, or says nothing.
+    """
     serving = worker.serving
     idle_s = serving.snapshot.upstream_idle_timeout_s
     try:
-        response = await worker.http.post(
-            serving.upstream.responses_url,
-            data=orjson.dumps(request.body),
-            headers=serving.upstream.responses_headers(serving.login(), request),
+        return await worker.http.post(
+            url,
+            data=orjson.dumps(body),
+            headers=headers,
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_s
             ),
@@ -197,17 +229,14 @@ async def _attempt(worker: Worker, request: CodexRequest) -> UpstreamReply:
         raise UpstreamTimeout("the Codex backend did not answer") from error
     except (aiohttp.ClientError, OSError) as error:
         raise UpstreamError(f"the Codex backend cannot be reached: {_reason(error)}") from error
-    reply = UpstreamReply(response)
-    try:
-        await _check_status(response)
-        await reply.hold()
-    except BaseException:
-        reply.cancel()
-        raise
-    return reply
 
 
-async def _check_status(response: aiohttp.ClientResponse) -> None:
+async def check_status(response: aiohttp.ClientResponse) -> None:
+    """Return if the backend took the request.
+
+    Raises:
+        CodexiaError: what its reply says instead.
+    """
     if response.status != 200:
         body = b""
         try:

@@ -10,17 +10,23 @@ import aiohttp
 import orjson
 from pydantic import ValidationError
 
-from codexia.control import PROTOCOL, RefreshRequest, Snapshot
+from codexia.control import PROTOCOL, RefreshRequest, Snapshot, TokenCount
 from codexia.errors import LoginRequired, SupervisorUnavailable
 from codexia_workers.serving import Serving
+from codexia_workers.stored_responses import StoredResponses
 
 if TYPE_CHECKING:
-    from codexia.control import GenerationSpec
+    from pydantic import BaseModel
+
+    from codexia.control import GenerationSpec, TokenCountRequest
 
 logger = logging.getLogger("codexia.worker")
 
 RECONNECT_S: Final = 0.5
 REFRESH_TIMEOUT_S: Final = 30.0
+COUNT_TIMEOUT_S: Final = 60.0
+"""60 MB of text, far more than any window holds, take the tokenizer 6 s."""
+
 CONNECT_TIMEOUT_S: Final = 15.0
 POOL_IDLE_S: Final = 60.0
 MAX_SNAPSHOT_BYTES: Final = 8 * 1024 * 1024
@@ -32,11 +38,13 @@ class Worker:
     Attributes:
         serving: replaced whole when a snapshot arrives; requests read it without a lock.
         http: the pool of connections to the backend.
+        responses: what clients may ask for again.
     """
 
     def __init__(self, spec: GenerationSpec) -> None:
         self.generation = spec.generation
         self.serving = Serving.of(spec.snapshot)
+        self.responses = StoredResponses(self)
         self.http: aiohttp.ClientSession
         self._control: aiohttp.ClientSession
         self._control_socket = spec.control_socket
@@ -116,20 +124,46 @@ class Worker:
             if self.serving.login_revision != rejected_revision:
                 return
             request = RefreshRequest(rejected_revision=rejected_revision)
-            try:
-                async with self._control.post(
-                    "http://supervisor/refresh",
-                    data=request.model_dump_json().encode(),
-                    headers={"content-type": "application/json"},
-                    timeout=aiohttp.ClientTimeout(total=REFRESH_TIMEOUT_S),
-                ) as reply:
-                    content = await reply.read()
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                raise SupervisorUnavailable(
-                    "the login has to be refreshed and the supervisor does not answer; try again"
-                ) from error
-            if reply.status != 200:
-                reason = orjson.loads(content)["error"]["message"]
-                # Only a 401 is for a person to mend; the rest passes by itself.
-                raise (LoginRequired if reply.status == 401 else SupervisorUnavailable)(reason)
+            content = await self._call("/refresh", request, REFRESH_TIMEOUT_S)
             self._adopt(Snapshot.model_validate_json(content))
+
+    async def count_tokens(self, request: TokenCountRequest) -> int:
+        """Return the tokens of what a request holds.
+
+        Raises:
+            SupervisorUnavailable: the supervisor does not answer, or cannot count.
+        """
+        content = await self._call("/count_tokens", request, COUNT_TIMEOUT_S)
+        return TokenCount.model_validate_json(content).tokens
+
+    async def _call(self, path: str, message: BaseModel, timeout_s: float) -> bytes:
+        content = message.model_dump_json().encode()
+        status, answer = await self.call("POST", path, content, timeout_s)
+        if status != 200:
+            reason = orjson.loads(answer)["error"]["message"]
+            # Only a 401 is for a person to mend; the rest passes by itself.
+            raise (LoginRequired if status == 401 else SupervisorUnavailable)(reason)
+        return answer
+
+    async def call(
+        self, method: str, path: str, content: bytes, timeout_s: float
+    ) -> tuple[int, bytes]:
+        """Return status and body of a call to the supervisor.
+
+        Raises:
+            SupervisorUnavailable: it does not answer.
+        """
+        try:
+            async with self._control.request(
+                method,
+                f"http://supervisor{path}",
+                data=content,
+                headers={"content-type": "application/json"},
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as reply:
+                return reply.status, await reply.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            what = path.partition("?")[0]
+            raise SupervisorUnavailable(
+                f"the supervisor is needed for this ({what}) and does not answer; try again"
+            ) from error

@@ -1,0 +1,100 @@
+"""`POST /v1/responses/compact`: a conversation in, what to go on with out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from codexia.dialects.responses import RESPONSES
+from codexia.dialects.responses_compact import (
+    compacted_response,
+    compaction_of,
+    retained,
+    shortened,
+    with_trigger,
+)
+from codexia.errors import CodexiaError
+from codexia_workers.answers import send_error, send_json
+from codexia_workers.body import ClientGone, read_json
+from codexia_workers.generate import complete_error, context_of, until_gone
+from codexia_workers.stream import collect
+from codexia_workers.upstream import open_reply
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from codexia.codex.payload import Json
+    from codexia.dialects.dialect import Context, Translation
+    from codexia_workers.worker import Worker
+
+access = logging.getLogger("codexia.access")
+
+ATTEMPTS: Final = 2
+"""The backend leaves the compaction item out now and then, and gives it when asked again."""
+
+
+class Compact:
+    """The ASGI app that compacts conversations."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request.
+
+        Raises:
+            CodexiaError: the request itself is at fault.
+        """
+        started = time.perf_counter()
+        outcome = "refused"
+        try:
+            payload = with_trigger(await read_json(scope, receive))
+            previous = await self._worker.responses.previous(payload, scope)
+            context = replace(context_of(scope, self._worker), previous=previous)
+            # One translation an attempt; the first refuses a request that is at fault.
+            translations = [RESPONSES.translate(payload, context) for _ in range(ATTEMPTS)]
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(until_gone(receive))
+                outcome = await self._answer(translations, context, scope, send)
+                watching.cancel()
+        except* ClientGone:
+            outcome = "client gone"
+        finally:
+            access.info(
+                "request id=%s dialect=compact outcome=%r total_ms=%.0f",
+                scope["state"]["request_id"],
+                outcome,
+                (time.perf_counter() - started) * 1000,
+            )
+
+    async def _answer(
+        self, translations: list[Translation], context: Context, scope: Scope, send: Send
+    ) -> str:
+        """Send the answer; return how it went, for the log."""
+        translation, item = translations[0], None
+        try:
+            for translation in translations:
+                async with open_reply(self._worker, translation.request) as upstream:
+                    item = compaction_of(await collect(translation, upstream))
+                if item is not None:
+                    break
+        except CodexiaError as error:
+            complete_error(error, translation, self._worker.serving.models)
+            await send_error(scope, send, error)
+            return f"refused status={error.status} code={error.code}"
+        usage = translation.reply.usage
+        output = _output(translation, item, context.response_id)
+        answer = compacted_response(context.response_id, context.created_at, output, usage)
+        await send_json(scope, send, answer)
+        return "ok" if item else "ok, shortened: the backend gave no compaction"
+
+
+def _output(translation: Translation, item: Json | None, identity: str) -> list[Json]:
+    assert translation.request  # noqa: S101 - this dialect answers nothing by itself
+    conversation = translation.request.body["input"][:-1]
+    if item is None:
+        return shortened(conversation, identity)
+    return [*retained(conversation, identity), item]

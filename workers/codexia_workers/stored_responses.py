@@ -1,0 +1,125 @@
+"""A worker's way to the stored responses, which the supervisor has.
+
+Nothing is asked for a request that says `store: false` and names no earlier response. An
+answer is stored before its terminal event goes out, so that a client which goes on from it
+at once, at whatever worker, finds it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+import orjson
+
+from codexia.control import StoredResponse
+from codexia.dialects.dialect import PreviousResponse
+from codexia.errors import SupervisorUnavailable
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+    from codexia.dialects.dialect import Translation
+    from codexia_workers.stream import Keep
+    from codexia_workers.worker import Worker
+
+logger = logging.getLogger("codexia.responses")
+
+STORE_TIMEOUT_S: Final = 5.0
+"""Longest that a terminal event waits for its answer to be stored. Usually that takes 5 ms, for
+the first one ever a second: the supervisor then loads what it needs."""
+
+READ_TIMEOUT_S: Final = 10.0
+
+STORED: Final = frozenset({"completed", "incomplete"})
+"""Failed answers are not stored: there is nothing in them to go on from."""
+
+_ID = re.compile(r"resp_[A-Za-z0-9_-]{1,128}")
+
+
+class StoredResponses:
+    """Responses by id, each for the holder of one local key only."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._failing = False
+
+    def keeper(self, translation: Translation, scope: Scope) -> Keep | None:
+        """Return what stores the answer to a request, None if its client wants none stored."""
+        if not translation.store:
+            return None
+        return partial(self._keep, translation, scope["state"]["key_name"])
+
+    async def previous(self, payload: dict[str, Any], scope: Scope) -> PreviousResponse | None:
+        """Return the response that a request goes on from; None where it names none that is known.
+
+        Raises:
+            SupervisorUnavailable: nobody can tell.
+        """
+        response_id = payload.get("previous_response_id")
+        if not isinstance(response_id, str):
+            return None
+        stored = await self.get(response_id, scope)
+        if stored is None:
+            return None
+        return PreviousResponse([*stored.input, *stored.response["output"]], stored.session_key)
+
+    async def get(self, response_id: str, scope: Scope) -> StoredResponse | None:
+        """Return a response, None where the caller has none of this id.
+
+        Raises:
+            SupervisorUnavailable: nobody can tell.
+        """
+        content = await self._call("GET", response_id, scope["state"]["key_name"])
+        return None if content is None else StoredResponse.model_validate(orjson.loads(content))
+
+    async def delete(self, response_id: str, scope: Scope) -> bool:
+        """Forget a response; return whether the caller had one of this id.
+
+        Raises:
+            SupervisorUnavailable: nobody can tell.
+        """
+        return await self._call("DELETE", response_id, scope["state"]["key_name"]) is not None
+
+    async def _keep(
+        self, translation: Translation, key_name: str, response: dict[str, Any]
+    ) -> None:
+        """Store an answer. If that fails the answer is still an answer."""
+        if response["status"] not in STORED or translation.request is None:
+            return
+        stored = StoredResponse(
+            response=response,
+            input=translation.request.body["input"],
+            session_key=translation.request.session_key,
+        )
+        content = orjson.dumps(dict(stored))
+        try:
+            await self._call("PUT", response["id"], key_name, content, STORE_TIMEOUT_S)
+        except SupervisorUnavailable as error:
+            if not self._failing:
+                logger.warning("responses are not stored at the moment: %s", error)
+            self._failing = True
+        else:
+            self._failing = False
+
+    async def _call(
+        self,
+        method: str,
+        response_id: str,
+        key_name: str,
+        content: bytes = b"",
+        timeout_s: float = READ_TIMEOUT_S,
+    ) -> bytes | None:
+        """Return the supervisor's answer, None where there is no such response."""
+        if not _ID.fullmatch(response_id):
+            return None
+        path = f"/responses/{response_id}?{urlencode({'key': key_name})}"
+        status, answer = await self._worker.call(method, path, content, timeout_s)
+        if status == 404:
+            return None
+        if status >= 400:
+            raise SupervisorUnavailable(orjson.loads(answer)["error"]["message"])
+        return answer

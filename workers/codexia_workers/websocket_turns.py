@@ -1,0 +1,169 @@
+"""The turns of a WebSocket: a `response.create` in, the events of one response out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from codexia.codex.payload import child_at
+from codexia.codex.upstream import PASSED_HEADERS
+from codexia.codex.usage import Usage
+from codexia.dialects.params import Param
+from codexia.dialects.responses import RESPONSES
+from codexia.dialects.responses_defaults import usage_object
+from codexia.errors import BadRequest, CodexiaError, Overloaded, error_headers, openai_envelope
+from codexia.sse import Frame
+from codexia_workers.body import decode_json
+from codexia_workers.generate import complete_error, context_of, outcome_of
+from codexia_workers.stream import pump
+from codexia_workers.upstream import open_reply
+from codexia_workers.websocket_history import ConnectionHistory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.types import Scope, Send
+
+    from codexia.codex.payload import Json
+    from codexia.dialects.dialect import Translation
+    from codexia.sse import Event
+    from codexia_workers.worker import Worker
+
+access = logging.getLogger("codexia.access")
+
+CREATE: Final = "response.create"
+
+
+class Turns:
+    """Answers the messages of one connection, one at a time."""
+
+    def __init__(self, worker: Worker, scope: Scope, send: Send) -> None:
+        self._worker = worker
+        self._scope = scope
+        self._send = send
+        self._history = ConnectionHistory(worker.responses)
+        self._count = 0
+
+    async def take(self, content: bytes) -> None:
+        """Answer one message."""
+        started = time.perf_counter()
+        self._count += 1
+        request_id = f"{self._scope['state']['request_id']}{self._count:04x}"
+        writer = TurnWriter(self._send)
+        outcome = "client gone"
+        try:
+            outcome = await self._answer(decode_json(content), request_id, writer)
+        except CodexiaError as error:
+            outcome = f"refused status={error.status} code={error.code}"
+            await writer.error(error)
+        finally:
+            access.info(
+                "request id=%s dialect=websocket outcome=%r total_ms=%.0f",
+                request_id,
+                outcome,
+                (time.perf_counter() - started) * 1000,
+            )
+
+    async def _answer(self, message: dict[str, Any], request_id: str, writer: TurnWriter) -> str:
+        """Send the events of one response; return how it went, for the log."""
+        asked = Param(message)
+        writer.lane(asked["stream_id"].optional_text())
+        if asked["type"].text() != CREATE:
+            raise BadRequest(
+                f"'{asked['type'].text()}' is not served here, only '{CREATE}'",
+                code="unknown_event",
+                param="type",
+            )
+        context = context_of(self._scope, self._worker, request_id)
+        context = replace(
+            context,
+            headers={**context.headers, **_headers_in(message)},
+            previous=await self._history.previous(message, self._scope),
+        )
+        translation = RESPONSES.translate({**message, "stream": True}, context)
+        only_prepare = asked["generate"].present and not asked["generate"].flag()
+        try:
+            if only_prepare:
+                last, failure = translation.reply.feed(_nothing_generated()), None
+            else:
+                async with open_reply(self._worker, translation.request) as upstream:
+                    last, failure = await pump(translation.reply, upstream, writer.events)
+        except CodexiaError as error:
+            complete_error(error, translation, self._worker.serving.models)
+            raise
+        *earlier, terminal = last
+        await writer.events(earlier)
+        if failure is None:
+            await self._remember(translation, terminal)
+        await writer.events([terminal])
+        return outcome_of(translation, failure)
+
+    async def _remember(self, translation: Translation, terminal: Event) -> None:
+        """Keep the response before its client reads that it is complete, and goes on from it."""
+        assert translation.request  # noqa: S101 - this dialect answers nothing by itself
+        translation.collector.add(terminal)
+        response = translation.collector.result()
+        self._history.remember(translation.request, response)
+        keep = self._worker.responses.keeper(translation, self._scope)
+        if keep is not None:
+            await keep(response)
+
+
+class TurnWriter:
+    """Sends the events of one turn, each as one text message without any framing."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._tail = b""
+
+    def lane(self, stream_id: str | None) -> None:
+        """Let every event name the lane that the client gave to the turn."""
+        if stream_id is not None:
+            self._tail = b',"stream_id":%b}' % orjson.dumps(stream_id)
+
+    async def events(self, events: Iterable[Event]) -> None:
+        """Send events."""
+        for event in events:
+            await self._write(event.data if isinstance(event, Frame) else orjson.dumps(event))
+
+    async def error(self, error: CodexiaError) -> None:
+        """Send an error in the form that it has on a WebSocket."""
+        payload: dict[str, Any] = {
+            "type": "error",
+            "status": error.status,
+            **openai_envelope(error),
+            "headers": dict(error_headers(error)),
+        }
+        if isinstance(error, Overloaded):
+            # By the backend's own code Codex CLI ends the turn here, where over HTTP it retries.
+            payload["error"]["code"] = "server_error"
+        await self._write(orjson.dumps(payload))
+
+    async def _write(self, payload: bytes) -> None:
+        if self._tail:
+            payload = payload[:-1] + self._tail
+        await self._send({"type": "websocket.send", "text": payload.decode("utf-8", "replace")})
+
+
+def _headers_in(message: Json) -> dict[str, str]:
+    """Return what a Codex client puts into its message because that has no headers.
+
+    Those of the connection are of the time when it was opened.
+    """
+    return {
+        name: value
+        for name, value in child_at(message, "client_metadata").items()
+        if name in PASSED_HEADERS and isinstance(value, str)
+        # A JSON string can hold what a header cannot.
+        if value.isascii() and value.isprintable()
+    }
+
+
+def _nothing_generated() -> Frame:
+    """Return the backend's end of a response that it was never asked for."""
+    response: Json = {"status": "completed", "output": [], "usage": usage_object(Usage())}
+    return Frame("response.completed", orjson.dumps({"response": response}))
