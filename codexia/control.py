@@ -8,9 +8,10 @@ The supervisor serves HTTP/1.1 on a Unix socket that only this user can open:
 | `POST /refresh` `RefreshRequest` | `Snapshot` with a login that is newer than the rejected one |
 | `GET /status` | `SupervisorStatus` |
 | `POST /count_tokens` `TokenCountRequest` | `TokenCount` |
-| `PUT /responses/{id}?key=` `StoredResponse` | 204; `key` is the name of the local key whose response it is |
+| `PUT /responses/{id}?key=` `StoredResponse`, newline, `StoredItems` of its output | 204; `key` is the name of the local key whose response it is |
 | `GET /responses/{id}?key=` | `StoredResponse`, or 404 |
 | `DELETE /responses/{id}?key=` | 204, or 404 |
+| `POST /items?key=` `ItemsRequest` | `StoredItems` that are known among the ids |
 | `POST /stop` | 202; the supervisor drains and exits |
 
 Workers watch with `?generation=` and their number: a generation is ready once all its workers
@@ -177,6 +178,18 @@ class StoredResponse(_Message):
     response: dict[str, Any] = Field(repr=False)
     input: list[dict[str, Any]] = Field(repr=False)
     session_key: str
+
+
+class StoredItems(_Message):
+    """Output items of stored responses, by id."""
+
+    items: dict[str, dict[str, Any]] = Field(default={}, repr=False)
+
+
+class ItemsRequest(_Message):
+    """A call for the items of these ids."""
+
+    ids: tuple[str, ...]
 
 
 class GenerationSpec(_Message):

@@ -19,6 +19,7 @@ from codexia.errors import (
     Forbidden,
     LoginRequired,
     ModelRefused,
+    NotFound,
     Overloaded,
     RateLimited,
     RequestTooLarge,
@@ -156,6 +157,8 @@ def _failure_of_status(  # noqa: PLR0911 - a table
             return TokenRejected(_token_hint(message))
         case 403:
             return Forbidden(message, code=code)
+        case 404:
+            return NotFound(f"the Codex backend answered 404: {message}", code=code)
         case 413:
             return RequestTooLarge(message)
         case 429:

@@ -90,6 +90,7 @@ class Context:
         created_at: unix seconds.
         headers: the client's request headers, lower-case names.
         previous: what `previous_response_id` names; None where that is absent or unknown.
+        referenced: the stored items that the input refers to, by id; unknown ones are not in it.
     """
 
     models: ModelTable
@@ -97,6 +98,9 @@ class Context:
     created_at: int
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     previous: PreviousResponse | None = None
+    referenced: Mapping[str, dict[str, Any]] = field(
+        default_factory=dict[str, dict[str, Any]], repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def translate(body: dict[str, Any], context: Context) -> Translation:
     Raises:
         BadRequest: the body is malformed or asks for what the backend cannot do.
     """
-    request = read_responses_request(body, context.models, context.headers, context.previous)
+    request = read_responses_request(body, context)
     reply = ResponsesStream(
         response_id=f"resp_{context.response_id}",
         created_at=context.created_at,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from codexia.codex.request import CodexRequest
-    from codexia.dialects.dialect import PreviousResponse
-    from codexia.models import Model, ModelTable
+    from codexia.dialects.dialect import Context
+    from codexia.models import Model
 
 SESSION_HEADERS: Final = (
     "session-id",
@@ -70,39 +70,29 @@ class ResponsesRequest:
     echo: Mapping[str, Any] = field(repr=False)
 
 
-def read_responses_request(
-    body: dict[str, Any],
-    models: ModelTable,
-    headers: Mapping[str, str],
-    previous: PreviousResponse | None = None,
-) -> ResponsesRequest:
+def read_responses_request(body: dict[str, Any], context: Context) -> ResponsesRequest:
     """Return the request that a decoded body means.
-
-    Args:
-        body: the client's.
-        models: the models on offer.
-        headers: the client's, lower-case names.
-        previous: what `previous_response_id` names; None where that is absent or unknown.
 
     Raises:
         BadRequest: a field is missing, malformed or cannot be honoured; `param` names it.
     """
     request = Param(body)
     _refuse_what_changes_the_answer(request)
-    model = models.resolve(request["model"].text())
+    model = context.models.resolve(request["model"].text())
     _check_types(request)
     tools, tool_choice = _tools(request)
     fields = {
         **body,
         "model": model.id,
-        "input": _input(request, previous),
+        "input": _input(request, context),
         "tools": tools,
         "tool_choice": tool_choice,
         "reasoning": _reasoning(request["reasoning"], model),
     }
+    headers = context.headers
     session = next((headers[name] for name in SESSION_HEADERS if headers.get(name)), None)
-    if session is None and previous is not None:
-        session = previous.session_key
+    if session is None and context.previous is not None:
+        session = context.previous.session_key
     store = request["store"].flag() if request["store"].present else True
     passed = {name: headers[name] for name in sorted(PASSED_HEADERS & headers.keys())}
     return ResponsesRequest(
@@ -130,20 +120,22 @@ def _refuse_what_changes_the_answer(request: Param) -> None:
         )
 
 
-def _input(request: Param, previous: PreviousResponse | None) -> list[dict[str, Any]]:
+def _input(request: Param, context: Context) -> list[dict[str, Any]]:
     """Return the items of the whole conversation; `instructions` are no part of that."""
     named = request["previous_response_id"]
     if not named.present:
-        return input_items(request["input"])
-    if previous is None:
+        return input_items(request["input"], context.referenced)
+    if context.previous is None:
         # OpenAI's own words, which clients look for.
         raise BadRequest(
             f"Previous response with id '{named.text()}' not found.",
             code="previous_response_not_found",
             param="previous_response_id",
         )
-    earlier = input_items(Param(list(previous.items), "previous_response_id"))
-    return earlier + input_items(request["input"]) if request["input"].present else earlier
+    earlier = input_items(Param(list(context.previous.items), "previous_response_id"), {})
+    if not request["input"].present:
+        return earlier
+    return earlier + input_items(request["input"], context.referenced)
 
 
 def _check_types(request: Param) -> None:
@@ -174,8 +166,8 @@ def _tool(tool: Param) -> Tool:
 
 
 def _current_type(tool_type: str) -> str:
-    """Return a tool's type, without the names that web search had as a preview."""
-    return "web_search" if tool_type.startswith("web_search_preview") else tool_type
+    """Return a tool's type; of the names of web search the backend knows the plain one only."""
+    return "web_search" if tool_type.startswith("web_search_") else tool_type
 
 
 def _reasoning(reasoning: Param, model: Model) -> dict[str, Any] | None:

@@ -47,7 +47,7 @@ def _messages_answer(body: dict[str, Any], tokens: int) -> dict[str, Any]:
 
 
 def _responses_request(body: dict[str, Any], context: Context) -> CodexRequest:
-    return read_responses_request(body, context.models, context.headers, context.previous).codex
+    return read_responses_request(body, context).codex
 
 
 def _responses_answer(_: dict[str, Any], tokens: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import orjson
 from codexia.simulator.faults import (
     Cloudflare,
     HttpFault,
+    Missing,
     RateLimit,
     ServerError,
     Unauthorized,
@@ -46,7 +47,7 @@ def failure_message(code: str) -> str:
     return FAILURE_MESSAGES.get(code, f"The response failed: {code}.")
 
 
-def http_answer(fault: HttpFault, now: float) -> HttpAnswer:
+def http_answer(fault: HttpFault, now: float) -> HttpAnswer:  # noqa: PLR0911 - a table
     """Return the response of a fault; `now` is in unix seconds."""
     match fault:
         case UsageLimit():
@@ -61,6 +62,8 @@ def http_answer(fault: HttpFault, now: float) -> HttpAnswer:
             return error_answer(message, code="server_error", status=int(fault.kind))
         case Unauthorized():
             return _unauthorized(fault.code)
+        case Missing():
+            return detail_answer("Not Found", 404)
         case Cloudflare():
             return cloudflare_answer() if fault.kind == "403" else too_large_answer()
         case _:

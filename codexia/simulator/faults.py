@@ -123,13 +123,19 @@ class Unauthorized(_Fault):
     )
 
 
+class Missing(_Fault):
+    """404, as for a path that the backend does not have."""
+
+    kind: Literal["404"]
+
+
 class Cloudflare(_Fault):
     """A page of the edge: a 403 challenge or a 413."""
 
     kind: Literal["403", "413"]
 
 
-HttpFault = UsageLimit | RateLimit | ServerError | Unauthorized | Cloudflare
+HttpFault = UsageLimit | RateLimit | ServerError | Unauthorized | Missing | Cloudflare
 Fault = Cut | Stall | Never | Slice | Truncate | Garbage | Failed | Empty | Unknown | HttpFault
 
 _FAULT: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator="kind")])

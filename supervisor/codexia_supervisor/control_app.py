@@ -15,7 +15,13 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from codexia.control import RefreshRequest, TokenCount, TokenCountRequest
+from codexia.control import (
+    ItemsRequest,
+    RefreshRequest,
+    StoredItems,
+    TokenCount,
+    TokenCountRequest,
+)
 from codexia.errors import BadRequest, CodexiaError, NotFound, RequestTooLarge, openai_envelope
 
 if TYPE_CHECKING:
@@ -105,7 +111,12 @@ def _response_routes(responses: StoredResponses) -> list[Route]:
         return request.query_params.get("key", ""), request.path_params["response_id"]
 
     async def put(request: Request) -> Response:
-        await responses.put(*owned(request), await _body(request, MAX_PROMPT_BYTES))
+        content = await _body(request, MAX_PROMPT_BYTES)
+        # Only the items are read. What comes before them is a whole prompt, kept as it is.
+        response, _, rest = content.partition(b"\n")
+        stored = _message(StoredItems, rest).items
+        items = {item_id: orjson.dumps(item) for item_id, item in stored.items()}
+        await responses.put(*owned(request), response, items)
         return Response(status_code=204)
 
     async def get(request: Request) -> Response:
@@ -119,11 +130,18 @@ def _response_routes(responses: StoredResponses) -> list[Route]:
             raise NotFound("there is no such response")
         return Response(status_code=204)
 
+    async def items(request: Request) -> Response:
+        wanted = _message(ItemsRequest, await _body(request, MAX_PROMPT_BYTES))
+        found = await responses.items(request.query_params.get("key", ""), wanted.ids)
+        fragments = {item_id: orjson.Fragment(item) for item_id, item in found.items()}
+        return _json(orjson.dumps({"items": fragments}))
+
     path = "/responses/{response_id}"
     return [
         Route(path, put, methods=["PUT"]),
         Route(path, get, methods=["GET"]),
         Route(path, delete, methods=["DELETE"]),
+        Route("/items", items, methods=["POST"]),
     ]
 
 

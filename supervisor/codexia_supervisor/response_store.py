@@ -1,4 +1,8 @@
-"""Stored responses in state.db: written once, read by id, bounded by age and size."""
+"""Stored responses in state.db: written once, read by id, bounded by age and size.
+
+The items of their output are there by themselves too, so that a request which refers to items
+of many responses costs those items and not the conversation once for each of them.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,19 @@ from typing import TYPE_CHECKING, Final
 import zstandard
 from sqlalchemy import delete, func, insert, select
 
-from codexia_supervisor.state import RESPONSES
+from codexia_supervisor.state import ITEMS, RESPONSES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sqlalchemy import ColumnElement
 
     from codexia_supervisor.state import State
 
 COMPRESSION_LEVEL: Final = 3
+
+IDS_A_QUERY: Final = 1000
+"""Databases bound the parameters of a statement."""
 
 _OWN = RESPONSES.c
 
@@ -30,25 +39,39 @@ class ResponseStore:
         self._state = state
 
     async def put(
-        self, key_name: str, response_id: str, content: bytes | bytearray, now: int
+        self,
+        key_name: str,
+        response_id: str,
+        content: bytes | bytearray,
+        now: int,
+        items: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Keep `content`; it replaces what was there under this id.
+        """Keep `content` and the items of the output by id; replaces what was there.
 
         Raises:
             StateUnavailable: the database failed.
         """
         packed = await asyncio.to_thread(_pack, content)
+        packed_items = {item_id: _pack(item) for item_id, item in (items or {}).items()}
         async with self._state.transaction() as connection:
             await connection.execute(delete(RESPONSES).where(_is(key_name, response_id)))
-            await connection.execute(
-                insert(RESPONSES).values(
+            number = await connection.scalar(
+                insert(RESPONSES)
+                .values(
                     key_name=key_name,
                     response_id=response_id,
                     created_at=now,
-                    size_bytes=len(packed),
+                    size_bytes=len(packed) + sum(map(len, packed_items.values())),
                     content=packed,
                 )
+                .returning(_OWN.number)
             )
+            if packed_items:
+                rows = [
+                    {"response": number, "item_id": item_id, "content": item}
+                    for item_id, item in packed_items.items()
+                ]
+                await connection.execute(insert(ITEMS), rows)
 
     async def get(self, key_name: str, response_id: str, oldest: int) -> bytes | None:
         """Return what was put, None where there is nothing or it was put before `oldest`.
@@ -60,6 +83,26 @@ class ResponseStore:
         async with self._state.transaction() as connection:
             packed = await connection.scalar(query)
         return None if packed is None else await asyncio.to_thread(_unpack, packed)
+
+    async def items(self, key_name: str, ids: Sequence[str], oldest: int) -> dict[str, bytes]:
+        """Return those of the items that are there and were not put before `oldest`.
+
+        Raises:
+            StateUnavailable: the database failed.
+        """
+        query = (
+            select(ITEMS.c.item_id, ITEMS.c.content)
+            .join(RESPONSES)
+            .where(_OWN.key_name == key_name, _OWN.created_at >= oldest)
+            .order_by(_OWN.number)  # of items with the same id the newest counts
+        )
+        packed: dict[str, bytes] = {}
+        async with self._state.transaction() as connection:
+            for start in range(0, len(ids), IDS_A_QUERY):
+                wanted = ITEMS.c.item_id.in_(ids[start : start + IDS_A_QUERY])
+                rows = await connection.execute(query.where(wanted))
+                packed.update((item_id, content) for item_id, content in rows)
+        return {item_id: _unpack(content) for item_id, content in packed.items()}
 
     async def delete(self, key_name: str, response_id: str, oldest: int) -> bool:
         """Forget a response; return whether there was one that was not older than `oldest`.

@@ -14,6 +14,7 @@ from sqlalchemy import (
     URL,
     BigInteger,
     Column,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -61,7 +62,23 @@ RESPONSES: Final = Table(
 )
 """Stored responses; `number` grows with time, `content` is compressed, `size_bytes` its size."""
 
-MIGRATIONS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = ()
+ITEMS: Final = Table(
+    "items",
+    METADATA,
+    Column("response", _BIG, ForeignKey(RESPONSES.c.number, ondelete="CASCADE"), primary_key=True),
+    Column("item_id", String(160), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Index("items_by_id", "item_id"),
+)
+"""Output items of stored responses, compressed; they go when their response goes."""
+
+
+async def _add_items(connection: AsyncConnection) -> None:
+    """Make room for items. Those of the responses that are there stay unknown until they age."""
+    await connection.run_sync(ITEMS.create)
+
+
+MIGRATIONS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_add_items,)
 """`MIGRATIONS[n]` brings a file of version n + 1 to version n + 2, in one transaction."""
 
 NEWEST: Final = len(MIGRATIONS) + 1
@@ -78,6 +95,7 @@ PRAGMAS: Final = (
     # A crash of the process loses nothing; one of the host may lose the last moments, which
     # costs a client the whole input sent again.
     "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",  # which SQLite else only parses
     f"PRAGMA busy_timeout = {LOCK_WAIT_MS}",
     f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}",
 )
@@ -150,9 +168,10 @@ def _begin(connection: Connection) -> None:
 
 
 async def _migrate(connection: AsyncConnection, path: Path) -> None:
-    await connection.run_sync(METADATA.create_all)
+    await connection.run_sync(SCHEMA_VERSION.create, checkfirst=True)
     version = await connection.scalar(select(SCHEMA_VERSION.c.version))
     if version is None:
+        await connection.run_sync(METADATA.create_all)
         await connection.execute(insert(SCHEMA_VERSION).values(version=NEWEST))
         return
     if version > NEWEST:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from codexia.errors import StateUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from codexia.config import Settings
@@ -50,8 +50,14 @@ class StoredResponses:
         self._put_bytes = 0
         self._prune_soon = asyncio.Event()
 
-    async def put(self, key_name: str, response_id: str, content: bytes | bytearray) -> None:
-        """Keep a response, unless the settings leave no room for any.
+    async def put(
+        self,
+        key_name: str,
+        response_id: str,
+        content: bytes | bytearray,
+        items: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Keep a response and its output items by id, unless there is to be no room for any.
 
         Raises:
             StateUnavailable: state.db cannot be used.
@@ -59,7 +65,7 @@ class StoredResponses:
         if not self._max_bytes:
             return
         async with self._using() as store:
-            await store.put(key_name, response_id, content, int(time.time()))
+            await store.put(key_name, response_id, content, int(time.time()), items)
         self._put_bytes += len(content)
         if self._put_bytes * SLACK > self._max_bytes:
             self.prune_soon()
@@ -74,6 +80,17 @@ class StoredResponses:
             return None
         async with self._using() as store:
             return await store.get(key_name, response_id, self._oldest)
+
+    async def items(self, key_name: str, ids: Sequence[str]) -> dict[str, bytes]:
+        """Return the items that are known among these ids, as they were put.
+
+        Raises:
+            StateUnavailable: state.db cannot be used.
+        """
+        if not self._exists:
+            return {}
+        async with self._using() as store:
+            return await store.items(key_name, ids, self._oldest)
 
     async def delete(self, key_name: str, response_id: str) -> bool:
         """Forget a response; return whether there was one.

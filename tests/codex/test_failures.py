@@ -13,6 +13,7 @@ from codexia.errors import (
     ContextOverflow,
     Forbidden,
     ModelRefused,
+    NotFound,
     Overloaded,
     RateLimited,
     RequestTooLarge,
@@ -97,6 +98,21 @@ def test_plan_limit_in_a_stream_takes_the_time_from_the_reply_headers():
 
 def test_burst_limit_tells_when():
     assert dict(error_headers(event("08d_failed_rate_limit.sse"))) == {"retry-after": "2"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b'{"detail":"Not Found"}', NotFound, 404),
+        (b'{"error":{"code":"model_not_found","message":"no such model"}}', NotFound, 404),
+        (b'{"error":{"type":"usage_limit_reached","message":"used up"}}', RateLimited, 429),
+        (b"<html>no</html>", UpstreamError, 502),
+    ],
+)
+def test_404_is_by_what_it_says(body: bytes, kind: type, status: int):
+    error = failure_of_reply(404, {}, body)
+    assert type(error) is kind
+    assert error.status_for("anthropic") == error.status_for("openai") == status
 
 
 def test_page_instead_of_json_by_status():

@@ -9,6 +9,7 @@ import pytest
 
 from codexia.dialects.dialect import PreviousResponse
 from codexia.dialects.responses import RESPONSES
+from codexia.dialects.responses_input import referenced_ids
 from codexia.dialects.responses_items import listed_items
 from codexia.errors import BadRequest
 from tests.dialects.transcripts import context
@@ -25,6 +26,14 @@ CALL = {
     "status": "completed",
 }
 OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "x"}
+
+
+def referring(*ids: str, known: tuple[dict[str, Any], ...] = (), **fields: Any) -> Any:
+    """Translate a request whose input is references and a message."""
+    references = [{"type": "item_reference", "id": item_id} for item_id in ids]
+    body = {"model": "gpt-5.5", "input": [*references, MORE], **fields}
+    referenced = {item["id"]: item for item in known}
+    return RESPONSES.translate(body, replace(context(), referenced=referenced))
 
 
 def translated(*items: Any, headers: dict[str, str] | None = None, **fields: Any) -> Any:
@@ -51,6 +60,54 @@ def test_stored_reasoning_that_the_backend_could_not_read_is_left_out() -> None:
 def test_a_stored_id_that_the_backend_would_refuse_is_left_out() -> None:
     message = {**HI, "id": "not-of-the-backend"}
     assert translated(message, input="more").request.body["input"] == [HI, MORE]
+
+
+def test_references_become_the_stored_items_where_they_stand() -> None:
+    answer = {"type": "message", "role": "assistant", "id": "msg_1", "content": []}
+    known = (CALL, answer, REASONING)
+    body = referring("rs_1", "fc_1", "msg_1", known=known).request.body
+    assert body["input"] == [REASONING, CALL, answer, MORE]
+
+
+def test_references_may_come_after_the_stored_items() -> None:
+    body = {
+        "model": "gpt-5.5",
+        "previous_response_id": "resp_1",
+        "input": [{"type": "item_reference", "id": "fc_1"}, OUTPUT],
+    }
+    known = replace(
+        context(), previous=PreviousResponse([HI], "conversation-7"), referenced={"fc_1": CALL}
+    )
+    assert RESPONSES.translate(body, known).request.body["input"] == [HI, CALL, OUTPUT]
+
+
+def test_a_reference_to_what_is_not_known_is_refused_in_openais_words() -> None:
+    with pytest.raises(BadRequest) as caught:
+        referring("fc_1", "msg_2", known=(CALL,))
+    assert caught.value.message == "Item with id 'msg_2' not found."
+    assert (caught.value.param, caught.value.code) == ("input", None)
+
+
+def test_a_reference_to_unknown_reasoning_is_left_out_with_the_id_of_what_came_of_it() -> None:
+    body = referring("rs_2", "fc_1", known=(CALL,)).request.body
+    without_id = {name: value for name, value in CALL.items() if name != "id"}
+    assert body["input"] == [without_id, MORE]
+
+
+def test_a_stored_item_that_is_itself_a_reference_is_refused() -> None:
+    loop = {"type": "item_reference", "id": "x_1"}
+    with pytest.raises(BadRequest, match="'x_1' not found"):
+        referring("x_1", known=(loop,))
+
+
+@pytest.mark.parametrize("given", ["hi", None, 3, [3, None, "x", HI, {"type": "item_reference"}]])
+def test_input_without_references_names_none(given: Any) -> None:
+    assert referenced_ids({"input": given}) - {""} == set()
+
+
+def test_references_in_the_input_are_named_once() -> None:
+    reference = {"type": "item_reference", "id": "msg_1"}
+    assert referenced_ids({"input": [reference, HI, reference]}) == {"msg_1"}
 
 
 def test_the_session_key_is_that_of_the_conversation() -> None:

@@ -29,6 +29,12 @@ CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": 
 OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "x"}
 REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}
 
+
+def marked(item: dict[str, Any], parts: str) -> dict[str, Any]:
+    breakpoint_ = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+    return {**item, parts: [{**part, **breakpoint_} for part in item[parts]]}
+
+
 INPUT = [
     pytest.param("hi", [HI_ITEM], id="string"),
     pytest.param([{"role": "user", "content": "hi"}], [HI_ITEM], id="item without a type"),
@@ -68,6 +74,15 @@ INPUT = [
     ),
     pytest.param(
         [{**HI_ITEM, "id": "msg_" + "x" * 61}], [HI_ITEM], id="ids over 64 characters are dropped"
+    ),
+    pytest.param(
+        [
+            marked(HI_ITEM, "content"),
+            CALL,
+            marked({**OUTPUT, "output": HI_ITEM["content"]}, "output"),
+        ],
+        [HI_ITEM, CALL, {**OUTPUT, "output": HI_ITEM["content"]}],
+        id="cache breakpoints of content parts are dropped",
     ),
     pytest.param([REASONING, HI_ITEM], [REASONING, HI_ITEM], id="encrypted reasoning stays"),
     pytest.param(
@@ -123,6 +138,11 @@ FIELDS = [
         {"tools": [{"type": "web_search_preview_2025_03_11", "search_context_size": "low"}]},
         {"tools": [{"type": "web_search", "search_context_size": "low"}]},
         id="web_search_preview",
+    ),
+    pytest.param(
+        {"tools": [{"type": "web_search_2025_08_26"}]},
+        {"tools": [{"type": "web_search"}]},
+        id="web_search of a date",
     ),
     pytest.param(
         {"tools": [{"type": "web_search_preview"}], "tool_choice": {"type": "web_search_preview"}},
@@ -222,9 +242,9 @@ def test_a_field_without_effect_leaves_the_codex_body_alone(field: dict[str, Any
             id="content part not an object",
         ),
         pytest.param(
-            {"input": [{"type": "item_reference", "id": "msg_1"}]},
-            "input[0].type",
-            "unsupported_parameter",
+            {"input": [{"type": "item_reference"}]},
+            "input[0].id",
+            "missing_required_parameter",
             id="item_reference",
         ),
         pytest.param({"background": True}, "background", "unsupported_parameter", id="background"),

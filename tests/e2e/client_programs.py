@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -76,28 +77,56 @@ class ClaudeCode:
 
 
 @dataclass(frozen=True)
+class ChatGptLogin:
+    """A login of Codex CLI itself: the tokens, and the backend that it asks of its account."""
+
+    tokens: dict[str, Any] = field(repr=False)
+    backend_url: str
+
+    def auth_json(self) -> bytes:
+        """Return what `codex login` would have written just now."""
+        # The claims of both tokens are the same.
+        names = ("access_token", "refresh_token", "account_id")
+        tokens = {name: self.tokens[name] for name in names}
+        return orjson.dumps(
+            {
+                "auth_mode": "chatgpt",
+                "OPENAI_API_KEY": None,
+                "tokens": {**tokens, "id_token": self.tokens["access_token"]},
+                "last_refresh": datetime.now(UTC),
+            }
+        )
+
+
+@dataclass(frozen=True)
 class CodexCli:
     """Codex CLI, in exec mode.
 
     Attributes:
         built_in: use its own `openai` provider, which tries a WebSocket first.
+        login: with it there is no key; the provider is OpenAI's, whose bodies are compressed.
     """
 
     home: Path
     url: str
     key: str = "local"
     built_in: bool = False
+    login: ChatGptLogin | None = None
 
     def ask(self, prompt: str) -> Run:
         """Run one prompt to its end; the shell is allowed."""
         codex_home = self.home / ".codex"
         codex_home.mkdir(parents=True, exist_ok=True)
         (codex_home / "config.toml").write_text(self._config())
+        keys = {"GATEWAY_KEY": self.key, "CODEX_API_KEY": self.key}
+        if self.login:
+            (codex_home / "auth.json").write_bytes(self.login.auth_json())
+            keys = {}
         done = run_program(
             npm_program("codex"),
             ["exec", "--json", "--skip-git-repo-check", BYPASS_SANDBOX, prompt],
             self.home,
-            {"CODEX_HOME": str(codex_home), "GATEWAY_KEY": self.key, "CODEX_API_KEY": self.key},
+            {"CODEX_HOME": str(codex_home), **keys},
         )
         events = [orjson.loads(line) for line in done.stdout.splitlines() if line[:1] == "{"]
         texts = [
@@ -109,12 +138,25 @@ class CodexCli:
         return Run(done.returncode, [*texts, *failures, done.stderr][0], events)
 
     def _config(self) -> str:
+        lines = ['model = "gpt-5.5"']
+        if self.login:
+            lines.append(f'chatgpt_base_url = "{self.login.backend_url}"')
         if self.built_in:
-            return f'model = "gpt-5.5"\nopenai_base_url = "{self.url}/v1"\n'
-        return (
-            'model = "gpt-5.5"\nmodel_provider = "codexia"\n[model_providers.codexia]\n'
-            f'name = "Codexia"\nbase_url = "{self.url}/v1"\nwire_api = "responses"\n'
-            'env_key = "GATEWAY_KEY"\n'
+            return "\n".join([*lines, f'openai_base_url = "{self.url}/v1"'])
+        provider = (
+            ['name = "OpenAI"', "requires_openai_auth = true"]
+            if self.login
+            else ['name = "Codexia"', 'env_key = "GATEWAY_KEY"']
+        )
+        return "\n".join(
+            [
+                *lines,
+                'model_provider = "codexia"',
+                "[model_providers.codexia]",
+                f'base_url = "{self.url}/v1"',
+                'wire_api = "responses"',
+                *provider,
+            ]
         )
 
 

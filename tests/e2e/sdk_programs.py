@@ -70,4 +70,5 @@ SDK_PROGRAMS = (
     SdkProgram("instructor_extraction.py", "sdks", ("tools", "json-schema", "messages")),
 )
 
+VERCEL_TURNS = SdkProgram("vercel_ai_turns.cjs", "ai", ("",))
 CLAUDE_AGENT_SDK = SdkProgram("claude_agent.py", "sdks", ("",))

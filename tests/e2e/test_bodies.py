@@ -42,6 +42,11 @@ def post(gateway: Gateway, path: str, content: bytes, **headers: str) -> httpx.R
         ("gzip", gzip.compress),
         ("deflate", zlib.compress),
         ("zstd", zstandard.ZstdCompressor().compress),
+        pytest.param(
+            "zstd",
+            zstandard.ZstdCompressor(write_content_size=False).compress,
+            id="zstd-without-content-size",
+        ),
         ("identity", bytes),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import orjson
 import pytest
 
 from tests.e2e.client_programs import ClaudeCode
+from tests.e2e.tap import tapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +94,42 @@ def test_it_does_not_repeat_a_request_that_is_too_large(claude: ClaudeCode, simu
     assert run.answer.startswith("Request too large"), run
     assert run.events[0]["api_error_status"] == 413
     assert simulator.stats["requests"]["POST /backend-api/codex/responses"] == 1
+
+
+async def test_it_repeats_without_a_stream_what_was_not_found(
+    gateway: Gateway, simulator: Simulator, tmp_path: Path
+):
+    simulator.fault(kind="404")
+    async with tapped(gateway.url) as tap:
+        client = ClaudeCode(tmp_path, tap.url)
+        run = await asyncio.to_thread(client.ask, "SAY[[found after all]]")
+    assert (run.code, run.answer) == (0, "found after all"), run
+    sent = [(orjson.loads(each.body), each.status) for each in tap.posts("/v1/messages")]
+    assert [(body.get("stream", False), status) for body, status in sent] == [
+        (True, 404),
+        (False, 200),
+    ]
+
+
+def test_it_does_not_see_a_refused_token_that_a_refresh_heals(
+    claude: ClaudeCode, simulator: Simulator
+):
+    simulator.expire_tokens()
+    run = claude.ask("SAY[[fresh again]]")
+    assert (run.code, run.answer) == (0, "fresh again"), run
+    assert simulator.stats["refreshes"] == 1
+    # The backend was asked with the old token and with the new one.
+    assert simulator.stats["requests"]["POST /backend-api/codex/responses"] == 2
+
+
+def test_it_is_told_of_a_login_that_a_refresh_does_not_heal(
+    claude: ClaudeCode, simulator: Simulator
+):
+    simulator.fault(kind="401", count=20)
+    run = claude.ask("hi", CLAUDE_CODE_MAX_RETRIES="1")
+    assert run.code == 1
+    assert "run `codexia login`" in run.answer
+    assert run.events[0]["api_error_status"] == 401
 
 
 def test_it_repeats_and_then_tells_an_overload(claude: ClaudeCode, simulator: Simulator):

@@ -30,6 +30,7 @@ PASSING_FAULTS = {
     "burst limit": [{"kind": "429_transient", "try_again_in_s": 0.5}],
     # The gateway tries three times itself before it tells the client.
     "overload": [{"kind": "503"}] * 3,
+    "path that is missing": [{"kind": "404"}],
     "failure in the stream": [{"kind": "failed", "code": "server_error", "after": 5}],
     "cut connection": [{"kind": "cut", "after": 5}],
 }

@@ -14,9 +14,8 @@ import httpx
 import openai
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
+from tests.e2e.malformations import BODIES, CANARY
 from tests.e2e.processes import (
     Gateway,
     Simulator,
@@ -25,7 +24,6 @@ from tests.e2e.processes import (
     running_gateway,
     wait_until,
 )
-from tests.e2e.test_malformed import BODIES, CANARY, altered, malformed
 from tests.reference_tokens import tokens, tool_tokens
 
 if TYPE_CHECKING:
@@ -295,24 +293,6 @@ def test_body_that_is_no_json_object_is_refused(
     reply = http.post(COUNTING[dialect], content=content, headers=headers)
     assert reply.status_code == status
     assert reply.json()["error"]["message"]
-
-
-GENERATED = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@GENERATED
-@given(data=st.data())
-@pytest.mark.parametrize("dialect", COUNTING)
-def test_generated_malformed_body_is_refused(http: httpx.Client, dialect: str, data: st.DataObject):
-    reply = http.post(COUNTING[dialect], content=data.draw(malformed(dialect)))
-    assert 400 <= reply.status_code < 500
-
-
-@GENERATED
-@given(data=st.data())
-@pytest.mark.parametrize("dialect", COUNTING)
-def test_altered_body_never_breaks_the_count(http: httpx.Client, dialect: str, data: st.DataObject):
-    assert http.post(COUNTING[dialect], content=data.draw(altered(dialect))).status_code < 500
 
 
 @pytest.mark.parametrize("dialect", COUNTING)

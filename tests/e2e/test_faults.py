@@ -79,6 +79,9 @@ NO_LOGIN = Error(
 BLOCKED = Error(
     (403, "permission_error", "cloudflare_blocked"), (403, "permission_error"), "Cloudflare page"
 )
+MISSING = Error(
+    (404, "invalid_request_error", None), (404, "not_found_error"), "answered 404: Not Found"
+)
 TOO_LARGE = Error((413, "invalid_request_error", None), (413, "request_too_large"), "larger than")
 TOO_LONG = bad_request(
     "context_length_exceeded",
@@ -125,6 +128,7 @@ BEFORE_CONTENT = [
     ("401", NO_LOGIN, 2),
     ("401 code=unauthorized", NO_LOGIN, 2),
     ("403", BLOCKED, 1),
+    ("404", MISSING, 1),
     ("413", TOO_LARGE, 1),
     ("cut after=0", BROKE, 3),
     ("cut after=2", BROKE, 3),

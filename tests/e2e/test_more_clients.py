@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from tests.e2e.agent_programs import Aider, Cline, Llm, OpenCode, Pi
-from tests.e2e.sdk_programs import CLAUDE_AGENT_SDK, SCRIPTS, SDK_PROGRAMS
+from tests.e2e.sdk_programs import CLAUDE_AGENT_SDK, SCRIPTS, SDK_PROGRAMS, VERCEL_TURNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,6 +112,28 @@ def test_sdk_calls_a_tool_and_fills_a_schema(
     assert answer.startswith("DONE "), run
     assert token in answer, run
     assert orjson.loads(city).keys() == {"city", "count"}
+
+
+def test_vercel_ai_refers_to_the_turns_before(
+    gateway: Gateway, simulator: Simulator, tmp_path: Path, token: str
+):
+    run = VERCEL_TURNS.run("", tmp_path, gateway.url, token)
+    assert run.code == 0, run
+    first, *later = run.answer.splitlines()
+    assert token in first
+    assert later == ["second", "third"]
+    assert gateway.status()["counters"]["/items"] > 0
+    items = asked_items(simulator)[-1]
+    assert [item["role"] for item in items if item["type"] == "message"] == [
+        "user",
+        "assistant",
+        "user",
+        "assistant",
+        "user",
+    ]
+    kinds = [item["type"] for item in items]
+    assert kinds[1:4] == ["reasoning", "function_call", "function_call_output"]
+    assert all(item["encrypted_content"] for item in items if item["type"] == "reasoning")
 
 
 def test_claude_agent_sdk_runs_a_command_and_loads_a_tool(

@@ -197,6 +197,11 @@ async def test_401_can_be_without_a_code(backend):
     assert (answer.status, answer.json) == (401, {"detail": "Unauthorized"})
 
 
+async def test_404_has_no_code(backend):
+    answer = await backend.respond("FAULT[[404]]")
+    assert (answer.status, answer.json) == (404, {"detail": "Not Found"})
+
+
 @pytest.mark.parametrize("status", [403, 413])
 async def test_pages_of_the_edge(backend, status):
     answer = await backend.respond(f"FAULT[[{status}]]")

@@ -55,6 +55,13 @@ def size_of(path: Path) -> int | None:
     return path.stat().st_size if path.exists() else None
 
 
+def rows_in(path: Path, table: str) -> int:
+    connection = sqlite3.connect(path)
+    [count] = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    connection.close()
+    return count
+
+
 def modes_in(directory: Path) -> list[int]:
     return [stat.S_IMODE(each.stat().st_mode) for each in directory.iterdir()]
 
@@ -132,6 +139,72 @@ async def test_content_is_compressed(path: Path, state: State, store: ResponseSt
     assert size_of(path) < 100_000
 
 
+async def test_items_are_found_over_responses_and_the_newest_of_an_id(store: ResponseStore):
+    await store.put("", "resp_1", b"x", NOW, {"msg_1": b"one", "rs_1": b"old"})
+    await store.put("", "resp_2", b"x", NOW, {"msg_2": b"two", "rs_1": b"new"})
+    found = await store.items("", ["rs_1", "msg_2", "msg_1", "msg_3"], 0)
+    assert found == {"msg_1": b"one", "msg_2": b"two", "rs_1": b"new"}
+
+
+async def test_more_items_than_a_query_takes_are_found(store: ResponseStore):
+    items = {f"msg_{n}": str(n).encode() for n in range(2500)}
+    await store.put("", "resp_1", b"x", NOW, items)
+    assert await store.items("", list(items), 0) == items
+
+
+async def test_items_of_another_key_are_not_found(store: ResponseStore):
+    await store.put("mine", "resp_1", b"x", NOW, {"msg_1": b"secret"})
+    assert await store.items("yours", ["msg_1"], 0) == {}
+    assert await store.items("", ["msg_1"], 0) == {}
+    await store.put("yours", "resp_2", b"x", NOW, {"msg_1": b"other"})
+    assert await store.items("mine", ["msg_1"], 0) == {"msg_1": b"secret"}
+
+
+async def test_items_go_when_their_response_is_deleted_or_replaced(
+    path: Path, state: State, store: ResponseStore
+):
+    await store.put("", "resp_1", b"x", NOW, {"msg_1": b"deleted"})
+    await store.put("", "resp_2", b"x", NOW, {"msg_2": b"replaced"})
+    await store.delete("", "resp_1", 0)
+    await store.put("", "resp_2", b"x", NOW, {"msg_3": b"kept"})
+    assert await store.items("", ["msg_1", "msg_2", "msg_3"], 0) == {"msg_3": b"kept"}
+    await state.close()
+    assert rows_in(path, "items") == 1
+
+
+async def test_items_go_when_their_response_is_pruned(
+    path: Path, state: State, store: ResponseStore
+):
+    await store.put("", "resp_old", b"x", NOW - 10, {"msg_1": b"old"})
+    await store.put("", "resp_big", b"x", NOW, {"msg_2": os.urandom(5000)})
+    await store.put("", "resp_new", b"x", NOW, {"msg_3": b"new"})
+    assert await store.items("", ["msg_1"], NOW) == {}
+    assert await store.prune(NOW - 5, 1000) == 2
+    assert await store.items("", ["msg_1", "msg_2", "msg_3"], 0) == {"msg_3": b"new"}
+    await state.close()
+    assert rows_in(path, "items") == 1
+
+
+async def test_a_file_of_the_first_version_keeps_its_responses_and_takes_items(
+    path: Path, state: State, store: ResponseStore
+):
+    await store.put("", "resp_1", b"x", NOW)
+    await state.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE items")
+        connection.execute("UPDATE schema_version SET version = 1")
+    connection.close()
+    for _ in range(2):
+        migrated = await State.open(path)
+        await ResponseStore(migrated).put("", "resp_2", b"y", NOW, {"msg_1": b"item"})
+        assert await ResponseStore(migrated).get("", "resp_1", 0) == b"x"
+        assert await ResponseStore(migrated).items("", ["msg_1"], 0) == {"msg_1": b"item"}
+        await migrated.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(2,)]
+    connection.close()
+
+
 async def test_content_survives_a_restart(path: Path, state: State, store: ResponseStore):
     await store.put("", "resp_1", b"x", NOW)
     await state.close()
@@ -169,6 +242,7 @@ async def front(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[St
 async def test_looking_creates_no_file(front: StoredResponses, path: Path):
     assert await front.get("", "resp_1") is None
     assert not await front.delete("", "resp_1")
+    assert await front.items("", ["msg_1"]) == {}
     assert size_of(path) is None
 
 

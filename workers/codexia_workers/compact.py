@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from codexia.dialects.responses import RESPONSES
@@ -52,8 +51,8 @@ class Compact:
         outcome = "refused"
         try:
             payload = with_trigger(await read_json(scope, receive))
-            previous = await self._worker.responses.previous(payload, scope)
-            context = replace(context_of(scope, self._worker), previous=previous)
+            context = context_of(scope, self._worker)
+            context = await self._worker.responses.recall(payload, scope, context)
             # One translation an attempt; the first refuses a request that is at fault.
             translations = [RESPONSES.translate(payload, context) for _ in range(ATTEMPTS)]
             async with asyncio.TaskGroup() as group:

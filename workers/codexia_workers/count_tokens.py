@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codexia.codex.token_parts import token_parts
@@ -43,15 +42,15 @@ class CountTokens:
             payload = await read_json(scope, receive)
         except ClientGone:
             return
-        previous = await self._worker.responses.previous(payload, scope)
-        context = replace(context_of(scope, self._worker), previous=previous)
+        context = context_of(scope, self._worker)
+        context = await self._worker.responses.recall(payload, scope, context)
         request = self._dialect.request(payload, context)
         parts = token_parts(request.body)
         counting = TokenCountRequest(texts=parts.texts, tools=parts.tools)
         tokens = parts.counted_tokens + await self._worker.count_tokens(counting)
         await send_json(scope, send, self._dialect.answer(payload, tokens))
         access.info(
-            "count id=%s dialect=%s model=%s input_tokens=%s total_ms=%.0f",
+            "count id=%s dialect=%s model=%.80r input_tokens=%s total_ms=%.0f",
             scope["state"]["request_id"],
             self._dialect.name,
             request.body["model"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codexia.codex.upstream import RETURNED_HEADERS
@@ -55,8 +54,7 @@ class Generate:
             payload = await read_json(scope, receive)
             context = context_of(scope, self._worker)
             if self._dialect.continues:
-                previous = await self._worker.responses.previous(payload, scope)
-                context = replace(context, previous=previous)
+                context = await self._worker.responses.recall(payload, scope, context)
             translation = self._dialect.translate(payload, context)
             model = translation.model
             async with asyncio.TaskGroup() as group:
@@ -68,7 +66,7 @@ class Generate:
             outcome = "client gone"
         finally:
             access.info(
-                "request id=%s dialect=%s model=%s outcome=%r total_ms=%.0f",
+                "request id=%s dialect=%s model=%.80r outcome=%r total_ms=%.0f",
                 scope["state"]["request_id"],
                 self._dialect.name,
                 model,

@@ -17,7 +17,14 @@ import orjson
 
 from codexia.dialects.images import IMAGES, ImagesTranslation
 from codexia.dialects.images_answer import answer_of_endpoint, joined
-from codexia.errors import BadRequest, CodexiaError, Overloaded, UpstreamError, UpstreamTimeout
+from codexia.errors import (
+    BadRequest,
+    CodexiaError,
+    NotFound,
+    Overloaded,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from codexia_workers.answers import send_error, send_json
 from codexia_workers.generate import Generate, complete_error
 from codexia_workers.stream import collect
@@ -113,7 +120,7 @@ async def _of_endpoint(worker: Worker, translation: ImagesTranslation, number: i
 async def _reply(response: aiohttp.ClientResponse) -> Json:
     try:
         await check_status(response)
-    except BadRequest as error:
+    except (BadRequest, NotFound) as error:
         if response.status in {404, 405}:
             raise UpstreamError("the Codex backend has no images endpoint") from error
         raise

@@ -1,6 +1,6 @@
 """A worker's way to the stored responses, which the supervisor has.
 
-Nothing is asked for a request that says `store: false` and names no earlier response. An
+Nothing is asked for a request that says `store: false` and names nothing of earlier. An
 answer is stored before its terminal event goes out, so that a client which goes on from it
 at once, at whatever worker, finds it.
 """
@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import orjson
 
-from codexia.control import StoredResponse
+from codexia.codex.payload import children_at, text_at
+from codexia.control import ItemsRequest, StoredItems, StoredResponse
 from codexia.dialects.dialect import PreviousResponse
+from codexia.dialects.responses_input import referenced_ids
 from codexia.errors import SupervisorUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import Scope
 
-    from codexia.dialects.dialect import Translation
+    from codexia.codex.payload import Json
+    from codexia.dialects.dialect import Context, Translation
     from codexia_workers.stream import Keep
     from codexia_workers.worker import Worker
 
@@ -36,6 +42,8 @@ READ_TIMEOUT_S: Final = 10.0
 
 STORED: Final = frozenset({"completed", "incomplete"})
 """Failed answers are not stored: there is nothing in them to go on from."""
+
+MAX_ITEM_ID_CHARS: Final = 160
 
 _ID = re.compile(r"resp_[A-Za-z0-9_-]{1,128}")
 
@@ -52,6 +60,19 @@ class StoredResponses:
         if not translation.store:
             return None
         return partial(self._keep, translation, scope["state"]["key_name"])
+
+    async def recall(self, payload: dict[str, Any], scope: Scope, context: Context) -> Context:
+        """Return the context with what a request names of earlier, as far as it is known.
+
+        Raises:
+            SupervisorUnavailable: nobody can tell.
+        """
+        previous = await self.previous(payload, scope)
+        return replace(
+            context,
+            previous=previous,
+            referenced=await self.items(referenced_ids(payload), scope),
+        )
 
     async def previous(self, payload: dict[str, Any], scope: Scope) -> PreviousResponse | None:
         """Return the response that a request goes on from; None where it names none that is known.
@@ -73,8 +94,21 @@ class StoredResponses:
         Raises:
             SupervisorUnavailable: nobody can tell.
         """
-        content = await self._call("GET", response_id, scope["state"]["key_name"])
+        content = await self._call_of("GET", response_id, scope["state"]["key_name"])
         return None if content is None else StoredResponse.model_validate(orjson.loads(content))
+
+    async def items(self, ids: Iterable[str], scope: Scope) -> dict[str, Json]:
+        """Return the output items that the caller has among these ids.
+
+        Raises:
+            SupervisorUnavailable: nobody can tell.
+        """
+        wanted = ItemsRequest(ids=tuple(ids))
+        if not wanted.ids:
+            return {}
+        path = f"/items?{urlencode({'key': scope['state']['key_name']})}"
+        content = await self._call("POST", path, wanted.model_dump_json().encode())
+        return {} if content is None else StoredItems.model_validate(orjson.loads(content)).items
 
     async def delete(self, response_id: str, scope: Scope) -> bool:
         """Forget a response; return whether the caller had one of this id.
@@ -82,7 +116,7 @@ class StoredResponses:
         Raises:
             SupervisorUnavailable: nobody can tell.
         """
-        return await self._call("DELETE", response_id, scope["state"]["key_name"]) is not None
+        return await self._call_of("DELETE", response_id, scope["state"]["key_name"]) is not None
 
     async def _keep(
         self, translation: Translation, key_name: str, response: dict[str, Any]
@@ -95,9 +129,10 @@ class StoredResponses:
             input=translation.request.body["input"],
             session_key=translation.request.session_key,
         )
-        content = orjson.dumps(dict(stored))
+        output = StoredItems(items=_by_id(children_at(response, "output")))
+        content = b"%b\n%b" % (orjson.dumps(dict(stored)), orjson.dumps(dict(output)))
         try:
-            await self._call("PUT", response["id"], key_name, content, STORE_TIMEOUT_S)
+            await self._call_of("PUT", response["id"], key_name, content, STORE_TIMEOUT_S)
         except SupervisorUnavailable as error:
             if not self._failing:
                 logger.warning("responses are not stored at the moment: %s", error)
@@ -105,7 +140,7 @@ class StoredResponses:
         else:
             self._failing = False
 
-    async def _call(
+    async def _call_of(
         self,
         method: str,
         response_id: str,
@@ -113,13 +148,24 @@ class StoredResponses:
         content: bytes = b"",
         timeout_s: float = READ_TIMEOUT_S,
     ) -> bytes | None:
-        """Return the supervisor's answer, None where there is no such response."""
+        """Return the supervisor's answer to a call of one response, None where there is none."""
         if not _ID.fullmatch(response_id):
             return None
         path = f"/responses/{response_id}?{urlencode({'key': key_name})}"
+        return await self._call(method, path, content, timeout_s)
+
+    async def _call(
+        self, method: str, path: str, content: bytes, timeout_s: float = READ_TIMEOUT_S
+    ) -> bytes | None:
+        """Return the supervisor's answer, None where what is asked for is not there."""
         status, answer = await self._worker.call(method, path, content, timeout_s)
         if status == 404:
             return None
         if status >= 400:
             raise SupervisorUnavailable(orjson.loads(answer)["error"]["message"])
         return answer
+
+
+def _by_id(items: Iterable[Json]) -> dict[str, Json]:
+    ids = ((text_at(item, "id"), item) for item in items)
+    return {item_id: item for item_id, item in ids if 0 < len(item_id) <= MAX_ITEM_ID_CHARS}

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from codexia.codex.payload import children_at, text_at
 from codexia.dialects.dialect import PreviousResponse
+from codexia.dialects.responses_input import referenced_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from starlette.types import Scope
 
     from codexia.codex.payload import Json
     from codexia.codex.request import CodexRequest
+    from codexia.dialects.dialect import Context
     from codexia_workers.stored_responses import StoredResponses
 
 KEPT_RESPONSES: Final = 8
@@ -36,12 +41,25 @@ class ConnectionHistory:
         while len(self._last) > KEPT_RESPONSES:
             self._last.popitem(last=False)
 
-    async def previous(self, message: dict[str, Any], scope: Scope) -> PreviousResponse | None:
-        """Return the response that a message goes on from; None where it names none that is known.
+    async def recall(self, message: dict[str, Any], scope: Scope, context: Context) -> Context:
+        """Return the context with what a message names of earlier, as far as it is known.
 
         Raises:
-            SupervisorUnavailable: it is none of this connection, and nobody can tell of others.
+            SupervisorUnavailable: it is not of this connection, and nobody can tell of others.
         """
         named = message.get("previous_response_id")
-        known = self._last.get(named) if isinstance(named, str) else None
-        return known or await self._stored.previous(message, scope)
+        previous = self._last.get(named) if isinstance(named, str) else None
+        wanted = referenced_ids(message)
+        own = self._items(wanted)
+        return replace(
+            context,
+            previous=previous or await self._stored.previous(message, scope),
+            referenced={**own, **await self._stored.items(wanted - own.keys(), scope)},
+        )
+
+    def _items(self, wanted: AbstractSet[str]) -> dict[str, Json]:
+        """Return those items of the last responses that are wanted."""
+        if not wanted:
+            return {}
+        items = (item for response in self._last.values() for item in response.items)
+        return {text_at(item, "id"): item for item in items if text_at(item, "id") in wanted}

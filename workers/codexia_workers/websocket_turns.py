@@ -79,11 +79,8 @@ class Turns:
                 param="type",
             )
         context = context_of(self._scope, self._worker, request_id)
-        context = replace(
-            context,
-            headers={**context.headers, **_headers_in(message)},
-            previous=await self._history.previous(message, self._scope),
-        )
+        context = replace(context, headers={**context.headers, **_headers_in(message)})
+        context = await self._history.recall(message, self._scope, context)
         translation = RESPONSES.translate({**message, "stream": True}, context)
         only_prepare = asked["generate"].present and not asked["generate"].flag()
         try:
