@@ -210,7 +210,7 @@ def test_login_waits_for_a_refresh_that_is_under_way(simulator: Simulator, tmp_p
         login.paste(login.browse())
         descriptors = Path(f"/proc/{login.popen.pid}/fd")
         wait_until(
-            lambda: any(each.readlink() == lock_file for each in descriptors.iterdir()),
+            lambda: any(_target(each) == lock_file for each in descriptors.iterdir()),
             "it is at the lock",
         )
         log_in(tmp_path, simulator)  # what the refresh writes
@@ -242,3 +242,11 @@ def test_home_is_private(simulator: Simulator, tmp_path: Path):
         "auth.json",
         "auth.json.lock",
     }
+
+
+def _target(descriptor: Path) -> Path | None:
+    """Return what a descriptor is open at, None if it was closed meanwhile."""
+    try:
+        return descriptor.readlink()
+    except FileNotFoundError:
+        return None

@@ -161,7 +161,6 @@ NOT_UTF_8 = st.sampled_from(
 )
 NOT_JSON = st.sampled_from(
     [
-        "",
         "NaN",
         "-Infinity",
         "undefined",
