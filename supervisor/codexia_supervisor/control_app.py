@@ -7,22 +7,22 @@ directory and its mode admit this user only.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import orjson
-from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from codexia.control import (
-    ItemsRequest,
-    RefreshRequest,
-    StoredItems,
-    TokenCount,
-    TokenCountRequest,
+from codexia.control import RefreshRequest, TokenCount, TokenCountRequest
+from codexia.errors import CodexiaError, NotFound, openai_envelope
+from codexia_supervisor.control_calls import (
+    MAX_PROMPT_BYTES,
+    body_of,
+    json_response,
+    message_of,
 )
-from codexia.errors import BadRequest, CodexiaError, NotFound, RequestTooLarge, openai_envelope
+from codexia_supervisor.response_calls import response_routes
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -35,12 +35,6 @@ if TYPE_CHECKING:
     from codexia_supervisor.snapshot import SnapshotFeed
     from codexia_supervisor.stored_responses import StoredResponses
     from codexia_supervisor.token_counter import TokenCounter
-
-MAX_BODY_BYTES: Final = 64 * 1024
-MAX_PROMPT_BYTES: Final = 256 * 1024 * 1024
-"""Limit of a call that holds a client's prompt. Text within text has its quotes escaped twice."""
-
-Message = TypeVar("Message", bound=BaseModel)
 
 
 class Controlled(Protocol):
@@ -76,17 +70,17 @@ def create_control_app(supervisor: Controlled, counters: Counter[str]) -> ASGIAp
     """
 
     async def refresh(request: Request) -> Response:
-        wanted = _message(RefreshRequest, await _body(request))
+        wanted = message_of(RefreshRequest, await body_of(request))
         snapshot = await supervisor.refresh(wanted.rejected_revision)
-        return _json(snapshot.model_dump_json().encode())
+        return json_response(snapshot.model_dump_json().encode())
 
     async def count_tokens(request: Request) -> Response:
-        wanted = _message(TokenCountRequest, await _body(request, MAX_PROMPT_BYTES))
+        wanted = message_of(TokenCountRequest, await body_of(request, MAX_PROMPT_BYTES))
         tokens = await supervisor.token_counter.count(wanted.texts, wanted.tools)
-        return _json(TokenCount(tokens=tokens).model_dump_json().encode())
+        return json_response(TokenCount(tokens=tokens).model_dump_json().encode())
 
     async def status(_: Request) -> Response:
-        return _json(supervisor.status().model_dump_json().encode())
+        return json_response(supervisor.status().model_dump_json().encode())
 
     async def stop(_: Request) -> Response:
         supervisor.stop()
@@ -99,50 +93,11 @@ def create_control_app(supervisor: Controlled, counters: Counter[str]) -> ASGIAp
             Route("/count_tokens", count_tokens, methods=["POST"]),
             Route("/status", status),
             Route("/stop", stop, methods=["POST"]),
-            *_response_routes(supervisor.responses),
+            *response_routes(supervisor.responses),
         ],
         exception_handlers={CodexiaError: _render, 404: _no_such_call, 405: _no_such_call},
     )
     return _Counted(app, counters)
-
-
-def _response_routes(responses: StoredResponses) -> list[Route]:
-    def owned(request: Request) -> tuple[str, str]:
-        return request.query_params.get("key", ""), request.path_params["response_id"]
-
-    async def put(request: Request) -> Response:
-        content = await _body(request, MAX_PROMPT_BYTES)
-        # Only the items are read. What comes before them is a whole prompt, kept as it is.
-        response, _, rest = content.partition(b"\n")
-        stored = _message(StoredItems, rest).items
-        items = {item_id: orjson.dumps(item) for item_id, item in stored.items()}
-        await responses.put(*owned(request), response, items)
-        return Response(status_code=204)
-
-    async def get(request: Request) -> Response:
-        content = await responses.get(*owned(request))
-        if content is None:
-            raise NotFound("there is no such response")
-        return _json(content)
-
-    async def delete(request: Request) -> Response:
-        if not await responses.delete(*owned(request)):
-            raise NotFound("there is no such response")
-        return Response(status_code=204)
-
-    async def items(request: Request) -> Response:
-        wanted = _message(ItemsRequest, await _body(request, MAX_PROMPT_BYTES))
-        found = await responses.items(request.query_params.get("key", ""), wanted.ids)
-        fragments = {item_id: orjson.Fragment(item) for item_id, item in found.items()}
-        return _json(orjson.dumps({"items": fragments}))
-
-    path = "/responses/{response_id}"
-    return [
-        Route(path, put, methods=["PUT"]),
-        Route(path, get, methods=["GET"]),
-        Route(path, delete, methods=["DELETE"]),
-        Route("/items", items, methods=["POST"]),
-    ]
 
 
 class _Watch:
@@ -191,23 +146,6 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-async def _body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytearray:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise RequestTooLarge("the body is larger than a control call can be")
-    return body
-
-
-def _message(kind: type[Message], body: bytearray) -> Message:
-    try:
-        return kind.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        # The error holds the body, so its text is not passed on.
-        raise BadRequest(f"the body is not a {kind.__name__}") from error
-
-
 async def _no_such_call(request: Request, _: Exception) -> Response:
     error = NotFound(f"there is no call {request.method} {request.url.path}")
     return await _render(request, error)
@@ -216,8 +154,4 @@ async def _no_such_call(request: Request, _: Exception) -> Response:
 async def _render(_: Request, error: Exception) -> Response:
     if not isinstance(error, CodexiaError):
         raise error
-    return _json(orjson.dumps(openai_envelope(error)), error.status)
-
-
-def _json(content: bytes, status: int = 200) -> Response:
-    return Response(content, status, media_type="application/json")
+    return json_response(orjson.dumps(openai_envelope(error)), error.status)
