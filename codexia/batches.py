@@ -8,7 +8,7 @@ name of the local key whose files and batches are meant, and without it all are:
 | call | answer |
 |---|---|
 | `POST /files?key=&name=`, content | `StoredFile` |
-| `GET /files?key=&after=&limit=&order=` | `FilePage` |
+| `GET /files?key=&after=&limit=&order=&purpose=` | `FilePage`; 404 if there is no file `after` |
 | `GET /files/{id}?key=` | `StoredFile`, or 404 |
 | `GET /files/{id}/content?key=` | the content, or 404 |
 | `DELETE /files/{id}?key=` | 204, or 404 |
@@ -21,6 +21,10 @@ name of the local key whose files and batches are meant, and without it all are:
 | `GET /batches/{id}/results?key=` | newline-delimited `ItemResult`s of an ended batch, 404, or 409 while it runs |
 | `POST /work` `WorkOffer` | newline-delimited `Assignment`s, as long as the connection lasts |
 | `POST /settle` `Settlement` | 204 once it is on disk |
+
+An upload that breaks off before its end leaves nothing. `after` and `before` are ids; one that is
+unknown is a 404. Errors are OpenAI's envelope with the status; 400 and 413 are the client's.
+The content of an output or error file is lines of `openai_batches.output_line`.
 
 Item states: pending -> running -> succeeded or errored; from pending also canceled and expired.
 `running` is known in memory only: the end of a worker's `/work` connection makes its items
@@ -139,6 +143,22 @@ class BatchPage(_Message):
 
     batches: tuple[Batch, ...]
     has_more: bool
+
+
+class BatchActivity(_Message):
+    """What goes on with batches, all in all.
+
+    Attributes:
+        active: batches that have not ended.
+        running: items at workers right now.
+        waits_until: no item starts before this; 0 when nothing holds them back.
+        wait_reason: for people.
+    """
+
+    active: int = 0
+    running: int = 0
+    waits_until: int = 0
+    wait_reason: str = ""
 
 
 class WorkOffer(_Message):

@@ -7,101 +7,25 @@ does not count. The environment variable of a key is `CODEXIA_` and its name in 
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from dataclasses import dataclass
-from ipaddress import ip_address
-from pathlib import Path  # noqa: TC003 - pydantic resolves it at run time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import ValidationError
 
-from codexia import __version__
-from codexia.codex.upstream import DEFAULT_BASE_URL, DEFAULT_CLIENT_VERSION, DEFAULT_ORIGINATOR
 from codexia.errors import ConfigError
+from codexia.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 Source = Literal["flag", "environment", "config.json", "default"]
 
-DEFAULT_PORT: Final = 14550
-MAX_DEFAULT_WORKERS: Final = 4
-
-
-def default_workers() -> int:
-    """Return the number of cores this process may use, at most four."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return min(cores, MAX_DEFAULT_WORKERS)
-
-
-class ApiKey(BaseModel):
-    """A local key with a name that logs and counters may show."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: str = Field(min_length=1, max_length=64)
-    key: SecretStr = Field(min_length=1)
-
-
-class Settings(BaseModel):
-    """Every setting, with its default."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    bind_host: str = "127.0.0.1"
-    bind_port: int = Field(default=DEFAULT_PORT, ge=0, le=65535)
-    workers: int = Field(default_factory=default_workers, ge=1, le=64)
-    api_key: SecretStr | None = None
-    api_keys: tuple[ApiKey, ...] = ()
-    model_fallback: str = "gpt-5.5"
-    model_aliases: dict[str, str] = Field(default_factory=dict)
-    models: tuple[str, ...] | None = None
-    auth_file: Path | None = None
-    upstream_base_url: str = DEFAULT_BASE_URL
-    oauth_issuer: str = "https://auth.openai.com"
-    originator: str = DEFAULT_ORIGINATOR
-    user_agent: str = f"codexia/{__version__}"
-    client_version: str = DEFAULT_CLIENT_VERSION
-    allowed_hosts: tuple[str, ...] = ()
-    allowed_origins: tuple[str, ...] = ()
-    upstream_idle_timeout_s: float = Field(default=300, gt=0)
-    ping_interval_s: float = Field(default=10, gt=0)
-    batch_concurrency: int = Field(default=4, ge=1, le=256)
-    response_store_max_mb: int = Field(default=512, ge=0)
-    response_store_max_age_h: float = Field(default=720, gt=0)
-    log_level: Literal["error", "warning", "info", "debug"] = "warning"
-
-    @field_validator("upstream_base_url", "oauth_issuer")
-    @classmethod
-    def _is_http_url(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
-        return value.rstrip("/")
-
-    @field_validator("api_key", mode="before")
-    @classmethod
-    def _blank_key_is_none(cls, value: Any) -> Any:
-        return None if value == "" else value
-
-    @property
-    def keys(self) -> tuple[ApiKey, ...]:
-        """All local keys, the single `api_key` under the name `default`."""
-        single = () if self.api_key is None else (ApiKey(name="default", key=self.api_key),)
-        return single + self.api_keys
-
-    @property
-    def loopback(self) -> bool:
-        """Whether only this host can reach the bind address."""
-        if self.bind_host == "localhost":
-            return True
-        try:
-            return ip_address(self.bind_host).is_loopback
-        except ValueError:
-            return False
-
+MAX_FILE_BYTES: Final = 1024 * 1024
 
 RESTART_KEYS: Final = frozenset({"bind_host", "bind_port", "workers"})
 """Settings that take a new generation of workers; all others are live in the running one."""
@@ -112,7 +36,15 @@ ENVIRONMENT: Final = {
 }
 """Environment variable by key. Lists are separated by commas."""
 
-_LISTS: Final = frozenset({"models", "allowed_hosts", "allowed_origins"})
+LISTS: Final = frozenset({"models", "allowed_hosts", "allowed_origins"})
+SECRET_KEYS: Final = frozenset({"api_key", "api_keys"})
+
+_NOT_SETTINGS: Final = frozenset({"$schema"})
+"""Keys that config.json may hold for the sake of editors."""
+
+
+class KeyNeeded(ConfigError):
+    """Others could use the gateway without a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +69,22 @@ def read_config_file(path: Path) -> dict[str, Any]:
         ConfigError: the file cannot be read or is not a JSON object.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_raw(path)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ConfigError(str(path), "file", error.strerror or "cannot be read") from error
+    return parse_config(raw, path)
+
+
+def parse_config(raw: bytes, path: Path) -> dict[str, Any]:
+    """Return the keys and values of what config.json holds.
+
+    Raises:
+        ConfigError: it is not a JSON object, or too large to be meant.
+    """
+    if len(raw) > MAX_FILE_BYTES:
+        raise ConfigError(str(path), "file", "larger than 1 MiB")
     try:
         content = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -181,17 +124,29 @@ def resolve(
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        key = str(first["loc"][0])
-        raise ConfigError(_name_of(sources[key], key, path), key, first["msg"]) from None
+        key = str(error.errors(include_input=False)[0]["loc"][0])
+        raise ConfigError(_name_of(sources[key], key, path), key, reason_of(error)) from None
     if not settings.loopback and not settings.keys:
-        raise ConfigError(
+        raise KeyNeeded(
             _name_of(sources["bind_host"], "bind_host", path),
             "bind_host",
             f"{settings.bind_host} can be reached from other hosts; set an api_key first",
         )
-    unknown = tuple(f"{path}: unknown key {key!r} is ignored" for key in file if key not in sources)
-    return Resolved(settings, sources, unknown)
+    warnings = (*_unknown(file, path), *_overridden(file, settings, sources, path))
+    return Resolved(settings, sources, warnings)
+
+
+def check_file(content: Mapping[str, Any], environ: Mapping[str, str], path: Path) -> None:
+    """Return if config.json may hold this.
+
+    Raises:
+        ConfigError: a gateway would refuse it, even where it has none of the values from there.
+    """
+    try:
+        resolve({}, {}, content, path)
+    except KeyNeeded:
+        # The key may be in the environment.
+        resolve({}, environ, content, path)
 
 
 def parse_bind(bind: str) -> tuple[str, int]:
@@ -211,8 +166,64 @@ def _environment_values(environ: Mapping[str, str]) -> dict[str, Any]:
     for key, variable in ENVIRONMENT.items():
         text = environ.get(variable)
         if text:
-            values[key] = [part.strip() for part in text.split(",")] if key in _LISTS else text
+            values[key] = [part.strip() for part in text.split(",")] if key in LISTS else text
     return values
+
+
+def read_raw(path: Path) -> bytes:
+    """Return what a file holds, but of no more than it takes to see that it is too large.
+
+    Raises:
+        OSError: there is none, or it is a named pipe, a device or the like, to wait for in vain.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a file", str(path))
+        return file.read(MAX_FILE_BYTES + 1)
+
+
+def reason_of(error: ValidationError) -> str:
+    """Return what is wrong first, and where in a list or an object, but not the value."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    inner = ".".join(str(part) for part in first["loc"][1:])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{inner}: {message}" if inner else message
+
+
+def _unknown(file: Mapping[str, Any], path: Path) -> list[str]:
+    return [
+        f"{path}: unknown key {key!r} is ignored"
+        for key in file
+        if key not in KEYS and key not in _NOT_SETTINGS
+    ]
+
+
+def _overridden(
+    file: Mapping[str, Any], settings: Settings, sources: Mapping[str, Source], path: Path
+) -> list[str]:
+    """Return a warning for each value of the file that another source keeps from being in force."""
+    return [
+        f"{path}: {key} has no effect, {by} pins it"
+        for key, value in file.items()
+        if value is not None
+        and (by := pinned_by(sources.get(key, "default"), key))
+        and not _means(key, value, settings)
+    ]
+
+
+def pinned_by(source: Source, key: str) -> str:
+    """Return what keeps an edit of config.json from changing a value, "" where nothing does."""
+    if source == "flag":
+        return "the command line"
+    return ENVIRONMENT[key] if source == "environment" else ""
+
+
+def _means(key: str, value: Any, settings: Settings) -> bool:
+    try:
+        return getattr(Settings.model_validate({key: value}), key) == getattr(settings, key)
+    except ValidationError:
+        return False
 
 
 def _name_of(source: Source, key: str, path: Path) -> str:

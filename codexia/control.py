@@ -7,15 +7,22 @@ The supervisor serves HTTP/1.1 on a Unix socket that only this user can open:
 | `GET /watch` | newline-delimited `Snapshot`s: one at once, then one at every change |
 | `POST /refresh` `RefreshRequest` | `Snapshot` with a login that is newer than the rejected one |
 | `GET /status` | `SupervisorStatus` |
+| `GET /config` | `ConfigStatus` |
+| `POST /config/reload` | `ConfigStatus` after config.json is read again |
+| `GET /account` | `AccountStatus` of `codexia.account` |
+| `POST /observed` `Observed` of `codexia.account` | 204; what a worker saw and did |
 | `POST /count_tokens` `TokenCountRequest` | `TokenCount` |
 | `PUT /responses/{id}?key=` `StoredResponse`, newline, `StoredItems` of its output | 204; `key` is the name of the local key whose response it is |
 | `GET /responses/{id}?key=` | `StoredResponse`, or 404 |
 | `DELETE /responses/{id}?key=` | 204, or 404 |
 | `POST /items?key=` `ItemsRequest` | `StoredItems` that are known among the ids |
+| files, batches and their items | `codexia.batches` has these calls |
 | `POST /stop` | 202; the supervisor drains and exits |
+| `POST /handover` `HandoverRequest` | 202; the supervisor exits, its generations serve on for the next one |
 
 Workers watch with `?generation=` and their number: a generation is ready once all its workers
-do. An error is an OpenAI error object with its HTTP status.
+do. With `&worker=` they say whose the reports of `/observed` are. An error is an OpenAI error
+object with its HTTP status, and `retry_after_s` beside `error` where that is known.
 
 The supervisor also starts the worker generations: `GenerationSpec` is their standard input,
 and each generation listens on a socket of its own where it greets with `GenerationHello` and
@@ -30,6 +37,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
+from codexia.batches import BatchActivity
 from codexia.codex.upstream import CodexUpstream, Credential
 from codexia.models import Model, ModelTable
 
@@ -38,6 +46,12 @@ PROTOCOL: Final = 1
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Versioned(_Message):
+    """What any version can read of a message that has a `protocol`."""
+
+    protocol: int = PROTOCOL
 
 
 class Login(_Message):
@@ -98,6 +112,30 @@ class ModelRules(_Message):
     known: tuple[ModelFacts, ...] = ()
 
 
+class Cooldown(_Message):
+    """A limit of the plan that the backend refused a request for, and that is not over.
+
+    Attributes:
+        model: whose requests are refused; "" for those of every model.
+        exempt: models that have limits of their own, with something left.
+        believed_until: unix seconds; later a request finds out whether the limit is over.
+        resets_at: when the limit ends, unix seconds; None where that is not known.
+        message: the backend's own words.
+        plan: the account's, "" where it is not known.
+    """
+
+    model: str = ""
+    exempt: tuple[str, ...] = ()
+    believed_until: float
+    resets_at: int | None = None
+    message: str
+    plan: str = ""
+
+    def applies_to(self, model: str) -> bool:
+        """Return whether it is of that model's requests."""
+        return self.model in {"", model} and model.lower() not in self.exempt
+
+
 class Snapshot(_Message):
     """Everything a worker serves by, whole and of one revision.
 
@@ -106,6 +144,7 @@ class Snapshot(_Message):
         login: None when nobody is logged in.
         login_hint: why there is no usable login, and what to do, for the caller to read.
         drain_before: generations below this number close their connections and exit.
+        cooldowns: limits that requests need not ask the backend about.
     """
 
     protocol: int = PROTOCOL
@@ -123,6 +162,7 @@ class Snapshot(_Message):
     ping_interval_s: float
     log_level: str
     drain_before: int = 0
+    cooldowns: tuple[Cooldown, ...] = ()
 
     def codex_upstream(self) -> CodexUpstream:
         """Return the backend as configured."""
@@ -136,6 +176,16 @@ class Snapshot(_Message):
         return ModelTable(table.ids, table.fallback, table.aliases, known, frozenset(facts))
 
 
+class HandoverRequest(_Message):
+    """A call to leave the generations to a successor.
+
+    Attributes:
+        now: whether to exit at once, and not at a signal within the next minute.
+    """
+
+    now: bool = False
+
+
 class RefreshRequest(_Message):
     """A call for a newer login.
 
@@ -143,9 +193,11 @@ class RefreshRequest(_Message):
         rejected_revision: the login that the backend refused. When the supervisor already
             has a newer one it answers with that, so any number of callers cause one refresh.
             None forces a refresh.
+        by_client: a client's wish, refused with 429 when there were many refreshes just now.
     """
 
     rejected_revision: int | None = None
+    by_client: bool = False
 
 
 class TokenCountRequest(_Message):
@@ -230,10 +282,39 @@ class GenerationStatus(_Message):
     started_at: float
 
 
+class ConfigValue(_Message):
+    """A setting in force; of a secret only that there is one."""
+
+    value: Any
+    source: str
+
+
+class ConfigStatus(_Message):
+    """The settings in force.
+
+    Attributes:
+        path: of config.json.
+        values: by key, all of them.
+        problem: what is wrong with config.json, whose last good content is in force then.
+        warnings: what of config.json has no effect, and why.
+    """
+
+    path: str
+    values: dict[str, ConfigValue]
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
+
+
 class SupervisorStatus(_Message):
     """The supervisor's own account of itself.
 
     Attributes:
+        config_problem: the one of `problems` that is about config.json.
+        config_warnings: what of config.json has no effect, and why.
+        sources: where each setting in force came from, by key.
+        pinned: by key, what keeps an edit of config.json from changing a setting.
+        settled: whether workers of the settings in force serve.
+        workers_problem: the one of `problems` that keeps them from it.
         problems: what is wrong right now, each with the next step.
     """
 
@@ -247,5 +328,13 @@ class SupervisorStatus(_Message):
     token_expires_at: int | None = None
     generations: tuple[GenerationStatus, ...] = ()
     models: tuple[str, ...] = ()
+    auth_file: str = ""
     problems: tuple[str, ...] = ()
+    config_problem: str = ""
+    config_warnings: tuple[str, ...] = ()
+    sources: dict[str, str] = {}
+    pinned: dict[str, str] = {}
+    settled: bool = False
+    workers_problem: str = ""
     counters: dict[str, int] = {}
+    batches: BatchActivity = BatchActivity()

@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from codexia.control import SupervisorStatus
-from codexia.errors import SupervisorUnavailable
+from codexia.errors import NotFound, SupervisorUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,34 +19,42 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
+class NoSupervisor(SupervisorUnavailable):
+    """None runs for this home."""
+
+
 class ControlClient:
     """Calls the supervisor from the command line."""
 
     def __init__(self, socket_path: Path, timeout_s: float = 5.0) -> None:
-        self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket_path)),
-            base_url="http://supervisor",
-            timeout=timeout_s,
-        )
+        self._socket_path = str(socket_path)
+        self._timeout_s = timeout_s
 
     def call(self, method: str, path: str, body: BaseModel | None = None) -> dict[str, Any]:
         """Return the decoded answer of one call.
 
         Raises:
+            NotFound: it has no such thing, or is of a version without such a call.
             SupervisorUnavailable: nobody answers, or the answer is an error.
         """
         content = None if body is None else body.model_dump_json().encode()
         try:
-            reply = self._http.request(method, path, content=content)
+            with httpx.Client(
+                transport=httpx.HTTPTransport(uds=self._socket_path),
+                base_url="http://supervisor",
+                timeout=self._timeout_s,
+            ) as http:
+                reply = http.request(method, path, content=content)
+        except httpx.ConnectError as error:
+            raise NoSupervisor("no supervisor answers; start one with `codexia serve`") from error
         except httpx.TransportError as error:
             raise SupervisorUnavailable(
-                "no supervisor answers; start one with `codexia serve`"
+                "the supervisor does not answer; `codexia status` shows whether it lives"
             ) from error
         payload: dict[str, Any] = orjson.loads(reply.content) if reply.content else {}
         if reply.is_error:
-            raise SupervisorUnavailable(
-                payload.get("error", {}).get("message", reply.reason_phrase)
-            )
+            message = payload.get("error", {}).get("message", reply.reason_phrase)
+            raise (NotFound if reply.status_code == 404 else SupervisorUnavailable)(message)
         return payload
 
     def status(self) -> SupervisorStatus:

@@ -7,7 +7,10 @@ one. Messages are for the caller: they carry the next step and never a secret.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any, ClassVar, Literal
+
+from codexia.local_time import from_now, local_time
 
 Envelope = Literal["anthropic", "openai"]
 
@@ -32,7 +35,8 @@ OPENAI_TYPES = {
 }
 
 
-SELF_TYPED_CODES = frozenset({"usage_limit_reached"})
+PLAN_LIMIT_CODE = "usage_limit_reached"
+SELF_TYPED_CODES = frozenset({PLAN_LIMIT_CODE})
 """Codes that the backend has as the type. Codex CLI looks for this one there, and without it waits
 silently for hours until the plan's window begins anew."""
 
@@ -163,6 +167,12 @@ class NotFound(CodexiaError):
     status = 404
 
 
+class Conflict(CodexiaError):
+    """What is asked for cannot be done as things are now; later it can."""
+
+    status = 409
+
+
 class MethodNotAllowed(CodexiaError):
     """The path exists, the method does not."""
 
@@ -191,10 +201,18 @@ class RateLimited(CodexiaError):
     """The account may not send more for now.
 
     A plan limit is not retryable before `retry_after_s`; a burst limit is.
+
+    Attributes:
+        resets_at: when a plan limit ends, unix seconds, where that is known.
+        plan: the account's, "" where it is not told.
+        limit_id: which of its limits a plan limit is, "" where it is not told.
     """
 
     status = 429
     code = "rate_limit_exceeded"
+    resets_at: int | None = None
+    plan: str = ""
+    limit_id: str = ""
 
     def __init__(
         self,
@@ -207,6 +225,34 @@ class RateLimited(CodexiaError):
         super().__init__(message, code=code)
         self.retry_after_s = retry_after_s
         self.retryable = retryable
+
+    def timed(self, now: float) -> RateLimited:
+        """Return the error of a plan limit with both the moment and the wait, if it has one."""
+        if self.code == PLAN_LIMIT_CODE:
+            if self.retry_after_s is None and self.resets_at is not None:
+                self.retry_after_s = max(0.0, self.resets_at - now)
+            elif self.resets_at is None and self.retry_after_s is not None:
+                self.resets_at = int(now + self.retry_after_s)
+        return self
+
+    def message_for(self, envelope: Envelope) -> str:  # noqa: ARG002 - the same in both
+        """Return the text, and when a plan limit ends."""
+        ends_at = local_time(self.resets_at)
+        if ends_at is None:
+            return self.message
+        wait = f" ({from_now(self.retry_after_s)})" if self.retry_after_s is not None else ""
+        return f"{self.message.rstrip('.')}; it resets at {ends_at}{wait}"
+
+    @property
+    def details(self) -> dict[str, Any] | None:
+        """What programs read of a plan limit; Codex CLI tells its user the time by them."""
+        if self.code != PLAN_LIMIT_CODE:
+            return None
+        return {
+            "plan_type": self.plan or None,
+            "resets_at": self.resets_at,
+            "resets_in_seconds": None if self.retry_after_s is None else ceil(self.retry_after_s),
+        }
 
 
 class UpstreamError(CodexiaError):
@@ -271,7 +317,7 @@ def anthropic_envelope(error: CodexiaError, request_id: str) -> dict[str, Any]:
     status = error.status_for("anthropic")
     kind = ANTHROPIC_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
     detail: dict[str, Any] = {"type": kind, "message": error.message_for("anthropic")}
-    if isinstance(error, BadRequest) and error.details is not None:
+    if isinstance(error, (BadRequest, RateLimited)) and error.details is not None:
         detail["details"] = error.details
     return {"type": "error", "error": detail, "request_id": request_id}
 
@@ -283,12 +329,14 @@ def openai_envelope(error: CodexiaError) -> dict[str, Any]:
     )
     if error.code in SELF_TYPED_CODES:
         kind = error.code
+    details = error.details if isinstance(error, RateLimited) else None
     return {
         "error": {
             "message": error.message_for("openai"),
             "type": kind,
             "param": error.param,
             "code": error.code,
+            **(details or {}),
         }
     }
 

@@ -37,9 +37,19 @@ class Home:
         return self.root / "config.json"
 
     @property
+    def config_lock(self) -> Path:
+        """Held by a command while it changes `config_file`."""
+        return self.run / "config.lock"
+
+    @property
     def state_file(self) -> Path:
         """Batches and stored responses."""
         return self.root / "state.db"
+
+    @property
+    def batches(self) -> Path:
+        """Content of uploads and batches."""
+        return self.root / "batches"
 
     @property
     def logs(self) -> Path:

@@ -73,6 +73,7 @@ def test_readme_tells_each_command_and_its_options(name: str):
     options = {
         "-v" if "-v" in parameter.opts else parameter.opts[0]
         for parameter in COMMANDS.commands[name].params
+        if parameter.param_type_name == "option"
     }
     assert options == {each for each in code_in(told) if each[:1] == "-"}
 
@@ -89,12 +90,25 @@ def test_readme_tells_every_setting():
     assert sorted(told) == sorted(KEYS)
 
 
-@pytest.mark.parametrize(
-    "key", ["model_fallback", "oauth_issuer", "upstream_base_url", "log_level"]
-)
-def test_readme_tells_the_default_of_a_setting(key: str):
+@pytest.mark.parametrize("key", KEYS)
+def test_readme_tells_default_and_meaning_of_a_setting_as_the_schema_does(key: str):
     [row] = [row for row in rows(section("Settings")) if row[0] == f"`{key}`"]
-    assert row[1] == f"`{Settings.model_fields[key].default}`"
+    field = Settings.model_fields[key]
+    assert row[2] == field.description
+    default = field.get_default()
+    if isinstance(default, str | int | float) and key != "user_agent":
+        assert row[1] == f"`{default}`"
+
+
+def test_readme_tells_each_subcommand_of_config_and_its_options():
+    group = COMMANDS.commands["config"]
+    table = {row[0]: row[1] for row in rows(section("Settings")) if len(row) == 2}
+    for name, command in group.commands.items():
+        arguments = [each for each in command.params if each.param_type_name == "argument"]
+        usage = " ".join(["codexia config", name, *(each.metavar for each in arguments)])
+        options = {each.opts[0] for each in command.params if each.param_type_name == "option"}
+        told = {each for each in code_in(table[f"`{usage}`"]) if each[:2] == "--"}
+        assert told == options, name
 
 
 def test_readme_tells_how_environment_variables_are_named():

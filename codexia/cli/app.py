@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 from codexia import __version__
-from codexia.cli import demo, login, models, serve, simulate, status
+from codexia.cli import (
+    batches,
+    completion,
+    config,
+    daemon,
+    demo,
+    doctor,
+    login,
+    logout,
+    models,
+    refresh,
+    serve,
+    simulate,
+    status,
+    update,
+)
 
 EPILOG = (
     "Start with `codexia demo`, or with `codexia login` and `codexia serve`. Files live in "
@@ -28,10 +43,18 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("login")(login.login)
+app.command("logout")(logout.logout)
+app.command("refresh")(refresh.refresh)
 app.command("status")(status.status)
+app.add_typer(config.app, name="config")
+app.add_typer(daemon.app)
+app.command("update")(update.update)
+app.add_typer(batches.app)
+app.command("doctor")(doctor.doctor)
 app.command("models")(models.models)
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
+app.command("completion")(completion.completion)
 
 
 def _print_version(wanted: bool) -> None:

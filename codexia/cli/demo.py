@@ -127,7 +127,7 @@ def _log_in(simulator_url: str, home: Path) -> None:
 
 def _free_bind() -> str:
     """Return the default address, or a free port where another program has that one."""
-    from codexia.config import DEFAULT_PORT
+    from codexia.settings import DEFAULT_PORT
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,115 +1,120 @@
-"""`codexia login`: from a browser to auth.json."""
+"""`codexia login`: every way to an auth.json."""
 
 from __future__ import annotations
 
-import sys
-import time
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from codexia.cli.options import AuthFile, flag_settings, settings_in_force
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from codexia.config import Settings
+    from codexia.oauth.client import AuthorityClient
     from codexia.oauth.credentials import Credentials
-    from codexia.oauth.pkce import Pkce
-    from codexia.oauth.replies import TokenReply
+    from codexia.oauth.sign_in import SignedIn
+    from codexia.settings import Settings
 
 
-def login(*, auth_file: AuthFile = None) -> None:
+def login(  # noqa: PLR0913 - one argument an option
+    codex_auth_file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="PATH",
+            show_default=False,
+            help="With --from-codex: the Codex CLI's auth.json. [default: ~/.codex/auth.json]",
+        ),
+    ] = None,
+    *,
+    device: Annotated[
+        bool,
+        typer.Option("--device", help="Show a code to approve in a browser on any machine."),
+    ] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the address, open no browser.")
+    ] = False,
+    from_codex: Annotated[
+        bool, typer.Option("--from-codex", help="Copy the login of the Codex CLI, from PATH.")
+    ] = False,
+    read_only: Annotated[
+        bool,
+        typer.Option(
+            "--read-only",
+            help="Of the Codex CLI's login, copy the access token alone: good until it expires.",
+        ),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Copy the Codex CLI's login without a question.")
+    ] = False,
+    originator: Annotated[
+        str | None,
+        typer.Option(
+            "--originator",
+            metavar="NAME",
+            help="What the login page is told about who asks. [default: codexia]",
+        ),
+    ] = None,
+    auth_file: AuthFile = None,
+) -> None:
     """Log in with a ChatGPT account, in any browser on any machine.
 
-    Prints an address to open. At the end the browser fails to load a page on localhost: that is
-    as it should be. Copy the whole address it shows and paste it here. A running gateway takes
+    A browser on this machine reports back by itself. One on another machine ends on a page that
+    does not load: paste its address here. Without either, use --device. A running gateway takes
     the login up at once.
     """
+    _check_usage(codex_auth_file, from_codex=from_codex, device=device, copying=read_only or yes)
+
     import asyncio
 
-    from codexia.oauth.authorize import Authority, redirect_uri
-    from codexia.oauth.pkce import Pkce
-    from codexia.oauth.redirect import code_of_redirect
+    from codexia.oauth.client import AuthorityClient
     from codexia.paths import Home
 
     home = Home.from_environment()
     home.create()
-    settings = settings_in_force(home, flag_settings(auth_file=auth_file))
+    settings = settings_in_force(home, flag_settings(auth_file=auth_file, originator=originator))
     path = (settings.auth_file or home.auth_file).expanduser()
-    pkce = Pkce.generate()
-    address = Authority(settings.oauth_issuer).authorize_url(
-        pkce, redirect_uri(), settings.originator
-    )
-    typer.echo(f"Open this address in a browser and log in:\n\n{address}\n")
-    typer.echo(
-        "Afterwards the browser shows a page that does not load, at http://localhost:1455/...\n"
-        "Copy that whole address and paste it here."
-    )
-    code = code_of_redirect(_ask("Redirect address: "), pkce.state)
-    credentials = asyncio.run(_exchange_and_save(code, pkce, settings, path))
-    typer.echo(f"Logged in{_who(credentials)}; saved to {path}")
-
-
-def _ask(prompt: str) -> str:
-    """Return the first line that is not blank, from a terminal or a pipe.
-
-    Raises:
-        CodexiaError: the input ended before there was one.
-    """
-    from codexia.errors import CodexiaError
-
-    terminal = sys.stdin.isatty()
-    if terminal:
-        with suppress(ImportError):
-            # Takes the terminal out of canonical mode, in which a line ends at 4,095 bytes.
-            import readline  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    while True:
-        try:
-            line = input(prompt if terminal else "")
-        except EOFError:
-            typer.echo("\n" if terminal else "", nl=False)
-            raise CodexiaError(
-                "the input ended before a redirect address came; run `codexia login` again "
-                "and paste the address that the browser ends on"
-            ) from None
-        if line.strip():
-            return line
-
-
-async def _exchange_and_save(code: str, pkce: Pkce, settings: Settings, path: Path) -> Credentials:
-    from codexia.oauth.authorize import redirect_uri
-    from codexia.oauth.client import AuthorityClient
-    from codexia.oauth.credentials import write_credentials
-    from codexia.oauth.renewal import credentials_lock
-    from codexia.oauth.replies import LoginExpired
-
     authority = AuthorityClient(settings.oauth_issuer, settings.user_agent)
-    # Under the lock, or a refresh of the old login that is under way could overwrite the new one.
-    async with credentials_lock(path):
-        try:
-            reply = await authority.exchange(code, pkce, redirect_uri())
-        except LoginExpired as error:
-            raise LoginExpired(
-                "the login server refused the code, which works once and only for some minutes; "
-                "run `codexia login` again and use the newest address"
-            ) from error
-        credentials = _credentials_of(reply, time.time())
-        write_credentials(path, credentials)
-    return credentials
+    if from_codex:
+        from codexia.cli.login_import import copy_codex_login
 
-
-def _credentials_of(reply: TokenReply, now: float) -> Credentials:
-    from codexia.oauth.credentials import of_tokens
-    from codexia.oauth.replies import AuthorityUnavailable
-
-    if not reply.access_token or not reply.refresh_token:
-        raise AuthorityUnavailable(
-            "the login server's reply lacks a token; run `codexia login` again"
+        signed_in = copy_codex_login(codex_auth_file, path, read_only=read_only, confirmed=yes)
+    else:
+        signed_in = asyncio.run(
+            _log_in(settings, path, authority, device=device, may_open=not no_browser)
         )
-    expires_at = None if reply.expires_in_s is None else int(now) + reply.expires_in_s
-    return of_tokens(reply.access_token, reply.refresh_token, expires_at)
+    typer.echo(f"Logged in{_who(signed_in.credentials)}; saved to {path}")
+    if signed_in.superseded:
+        asyncio.run(_revoke_superseded(signed_in.superseded, authority))
+
+
+def _check_usage(
+    codex_auth_file: Path | None, *, from_codex: bool, device: bool, copying: bool
+) -> None:
+    if from_codex and device:
+        raise typer.BadParameter("choose one of --device and --from-codex")
+    if codex_auth_file is not None and not from_codex:
+        raise typer.BadParameter(f"{codex_auth_file} has a meaning after --from-codex only")
+    if copying and not from_codex:
+        raise typer.BadParameter("--read-only and --yes have a meaning with --from-codex only")
+
+
+async def _log_in(
+    settings: Settings, path: Path, authority: AuthorityClient, *, device: bool, may_open: bool
+) -> SignedIn:
+    if device:
+        from codexia.cli.login_device import log_in_by_device
+
+        return await log_in_by_device(path, authority)
+    from codexia.cli.login_browser import log_in_by_browser
+
+    return await log_in_by_browser(settings, path, authority, may_open=may_open)
+
+
+async def _revoke_superseded(refresh_token: str, authority: AuthorityClient) -> None:
+    from codexia.oauth.sign_in import revoke
+
+    if reason := await revoke(refresh_token, authority):
+        typer.echo(f"The login before this one could not be revoked: {reason}", err=True)
 
 
 def _who(credentials: Credentials) -> str:

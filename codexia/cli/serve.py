@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from codexia.cli.options import (
@@ -23,6 +25,12 @@ def serve(  # noqa: PLR0913 - one argument an option
     auth_file: AuthFile = None,
     api_key: ApiKey = None,
     model_fallback: ModelFallback = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Take over from the codexia that runs here; its streams go on."
+        ),
+    ] = False,
     verbose: Verbose = 0,
 ) -> None:
     """Serve the OpenAI- and Anthropic-compatible APIs until Ctrl-C.
@@ -42,4 +50,4 @@ def serve(  # noqa: PLR0913 - one argument an option
         api_key=api_key,
         model_fallback=model_fallback,
     )
-    raise typer.Exit(run(flags, Home.from_environment()))
+    raise typer.Exit(run(flags, Home.from_environment(), replace=replace))

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
-from codexia.codex.payload import Json, child_at, number_at, text_at
+from codexia.codex.payload import Json, amount_at, child_at, number_of, text_at
+from codexia.codex.rate_limits import PLAN_LIMIT, SLOTS, limit_id
+from codexia.codex.upstream import ACTIVE_LIMIT_HEADER, WINDOW_HEADER
 from codexia.errors import (
+    PLAN_LIMIT_CODE,
     BadRequest,
     CodexiaError,
     ContextOverflow,
@@ -104,6 +107,29 @@ def failure_of_event(payload: Json, headers: Mapping[str, str] | None = None) ->
     return UpstreamError(_message(detail), code=_code(detail) or "server_error")
 
 
+def plan_limit(
+    message: str,
+    *,
+    resets_at: float | None = None,
+    resets_in_s: float | None = None,
+    plan: str = "",
+) -> RateLimited:
+    """Return the error of a used up plan.
+
+    Args:
+        message: the backend's words.
+        resets_at: when the limit ends, unix seconds.
+        resets_in_s: in how many seconds.
+        plan: the account's.
+    """
+    error = RateLimited(
+        message, retry_after_s=resets_in_s or None, retryable=False, code=PLAN_LIMIT_CODE
+    )
+    error.resets_at = int(resets_at) if resets_at else None
+    error.plan = plan
+    return error
+
+
 def _detail_of_body(body: bytes) -> Json | None:
     """Return the error object of a JSON body, None for anything else."""
     try:
@@ -125,11 +151,11 @@ def _failure_of_code(detail: Json) -> CodexiaError | None:  # noqa: PLR0911 - a 
     if code == "context_length_exceeded":
         return ContextOverflow(message, param="input")
     if code in PLAN_LIMIT_CODES or kind in PLAN_LIMIT_CODES:
-        return RateLimited(
+        return plan_limit(
             message,
-            retry_after_s=number_at(detail, "resets_in_seconds") or None,
-            retryable=False,
-            code="usage_limit_reached",
+            resets_at=amount_at(detail, "resets_at"),
+            resets_in_s=amount_at(detail, "resets_in_seconds"),
+            plan=text_at(detail, "plan_type"),
         )
     if code in QUOTA_CODES or kind in QUOTA_CODES:
         return RateLimited(message, retryable=False, code="insufficient_quota")
@@ -208,9 +234,12 @@ def _token_hint(message: str) -> str:
 
 
 def _timed(error: CodexiaError, headers: Mapping[str, str]) -> CodexiaError:
-    """Return the error; one of a limit says when it ends, as far as the headers tell."""
-    if isinstance(error, RateLimited) and error.retry_after_s is None:
-        used_up = error.code == "usage_limit_reached"
+    """Return the error; one of a limit says which and when it ends, as far as the headers tell."""
+    if not isinstance(error, RateLimited):
+        return error
+    error.limit_id = limit_id(headers.get(ACTIVE_LIMIT_HEADER, ""))
+    if error.retry_after_s is None:
+        used_up = error.code == PLAN_LIMIT_CODE
         error.retry_after_s = _retry_after(headers) or (_window_end(headers) if used_up else None)
     return error
 
@@ -218,12 +247,13 @@ def _timed(error: CodexiaError, headers: Mapping[str, str]) -> CodexiaError:
 def _window_end(headers: Mapping[str, str]) -> float | None:
     """Return the seconds until the account's windows that are used up begin anew."""
     ends: list[float] = []
-    for window in ("primary", "secondary"):
-        try:
-            if float(headers[f"x-codex-{window}-used-percent"]) >= 100:
-                ends.append(float(headers[f"x-codex-{window}-reset-after-seconds"]))
-        except (KeyError, ValueError):
-            continue
+    for slot in SLOTS:
+        used, left_s = (
+            number_of(headers.get(WINDOW_HEADER.format(limit=PLAN_LIMIT, slot=slot, field=field)))
+            for field in ("used-percent", "reset-after-seconds")
+        )
+        if used is not None and used >= 100 and left_s is not None:
+            ends.append(left_s)
     return max(ends, default=None)
 
 

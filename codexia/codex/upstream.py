@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from codexia.codex.request import CodexRequest
 
 DEFAULT_BASE_URL: Final = "https://chatgpt.com/backend-api"
@@ -27,8 +30,52 @@ PASSED_HEADERS: Final = frozenset(
 )
 """Headers of Codex clients that keep their meaning upstream; no others are forwarded."""
 
-RETURNED_HEADERS: Final = ("x-codex-turn-state", "x-reasoning-included", "openai-model")
+SERVED_MODEL_HEADER: Final = "openai-model"
+RETURNED_HEADERS: Final = ("x-codex-turn-state", "x-reasoning-included", SERVED_MODEL_HEADER)
 """Reply headers that a client may need; those that tell of the account are not for clients."""
+
+PLAN_HEADER: Final = "x-codex-plan-type"
+ACTIVE_LIMIT_HEADER: Final = "x-codex-active-limit"
+CREDITS_HEADER: Final = "x-codex-credits-{field}"
+WINDOW_HEADER: Final = "x-{limit}-{slot}-{field}"
+LIMIT_NAME_HEADER: Final = "x-{limit}-limit-name"
+
+_LIMIT_HEADER = re.compile(
+    r"x-([a-z0-9-]+)-(?:primary|secondary)"
+    r"-(?:used-percent|window-minutes|reset-at|reset-after-seconds)"
+)
+_ACCOUNT_HEADER = re.compile(
+    r"x-codex-(?:plan-type|active-limit|credits-[a-z-]+)|x-[a-z0-9-]+-limit-name"
+)
+
+LIMITS_EVENT: Final = "codex.rate_limits"
+
+_DATE = re.compile(r"-20\d\d-\d\d-\d\d")
+
+
+def is_replacement(asked: str, served: str) -> bool:
+    """Return whether the backend served another model than was asked for.
+
+    A date after the name is the version of the same model.
+    """
+    rest = served.removeprefix(asked)
+    return bool(rest) and (rest == served or not _DATE.fullmatch(rest))
+
+
+def limit_of_header(name: str) -> str:
+    """Return the id of the limit that a reply header tells of, "" for any other header."""
+    found = _LIMIT_HEADER.fullmatch(name)
+    return found[1] if found else ""
+
+
+def limit_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return those of a reply's headers that tell of limits, under lower-case names."""
+    named = ((name.lower(), value) for name, value in headers.items())
+    return {
+        name: value
+        for name, value in named
+        if _LIMIT_HEADER.fullmatch(name) or _ACCOUNT_HEADER.fullmatch(name)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +121,16 @@ class CodexUpstream:
     def usage_url(self) -> str:
         """Where the account's usage windows are."""
         return f"{self.base_url}/wham/usage"
+
+    @property
+    def account_url(self) -> str:
+        """Where the account and its subscription are; the older of two forms."""
+        return f"{self.base_url}/accounts/check/v4-2023-04-27"
+
+    @property
+    def accounts_url(self) -> str:
+        """Where the accounts of the login are, without their subscriptions."""
+        return f"{self.base_url}/wham/accounts/check"
 
     def account_headers(self, credential: Credential) -> dict[str, str]:
         """Return the headers of every call."""

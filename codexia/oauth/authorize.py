@@ -38,6 +38,26 @@ class Authority:
         """Where tokens are given back."""
         return f"{self.issuer}/oauth/revoke"
 
+    @property
+    def device_code_url(self) -> str:
+        """Where a login without a browser on this host begins."""
+        return f"{self.issuer}/api/accounts/deviceauth/usercode"
+
+    @property
+    def device_token_url(self) -> str:
+        """Where such a login waits for its approval."""
+        return f"{self.issuer}/api/accounts/deviceauth/token"
+
+    @property
+    def device_page_url(self) -> str:
+        """Where a person approves it."""
+        return f"{self.issuer}/codex/device"
+
+    @property
+    def device_redirect_uri(self) -> str:
+        """The redirect address that its codes are made for."""
+        return f"{self.issuer}/deviceauth/callback"
+
     def authorize_url(self, pkce: Pkce, redirect_uri: str, originator: str) -> str:
         """Return the address to open in a browser."""
         query = urlencode(

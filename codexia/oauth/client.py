@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from codexia.http import httpx
 from codexia.oauth.authorize import CLIENT_ID, Authority
+from codexia.oauth.device import (
+    DeviceCode,
+    DeviceGrant,
+    Wait,
+    failure_of_device_code,
+    outcome_of_poll,
+    parse_device_code,
+)
 from codexia.oauth.replies import (
     AuthorityUnavailable,
+    AuthorityUnreachable,
     TokenReply,
     failure_of_reply,
     parse_token_reply,
@@ -17,14 +27,30 @@ from codexia.proxies import is_loopback
 if TYPE_CHECKING:
     from codexia.oauth.pkce import Pkce
 
-TIMEOUT_S: Final = 10.0
+CONNECT_TIMEOUT_S: Final = 10.0
+TOTAL_TIMEOUT_S: Final = 25.0
+"""Patient, because an answer that nobody waits for takes the login with it."""
+
+NOT_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+"""What goes wrong before a request leaves."""
 
 
 class AuthorityClient:
-    """Trades codes and tokens with one authority. A connection per call: calls are rare."""
+    """Trades codes and tokens with one authority. A connection per call: calls are rare.
+
+    Attributes:
+        addresses: of the authority, for the calls and for people.
+    """
 
     def __init__(self, issuer: str, user_agent: str) -> None:
-        self._authority = Authority(issuer)
+        self.issuer = issuer
+        self.addresses = Authority(issuer)
         self._headers = {"user-agent": user_agent, "accept": "application/json"}
 
     async def exchange(self, code: str, pkce: Pkce, redirect_uri: str) -> TokenReply:
@@ -41,7 +67,7 @@ class AuthorityClient:
             "code_verifier": pkce.verifier,
             "redirect_uri": redirect_uri,
         }
-        return parse_token_reply(await self._post(self._authority.token_url, data=form))
+        return parse_token_reply(await self._post(self.addresses.token_url, data=form))
 
     async def refresh(self, refresh_token: str) -> TokenReply:
         """Return fresh tokens. Once this was sent the old refresh token may be spent.
@@ -55,7 +81,7 @@ class AuthorityClient:
             "grant_type": "refresh_token",
             "refresh_token": refresh_token,
         }
-        return parse_token_reply(await self._post(self._authority.token_url, json=fields))
+        return parse_token_reply(await self._post(self.addresses.token_url, json=fields))
 
     async def revoke(self, refresh_token: str) -> None:
         """Give a login back.
@@ -69,18 +95,58 @@ class AuthorityClient:
             "token_type_hint": "refresh_token",
             "client_id": CLIENT_ID,
         }
-        await self._post(self._authority.revoke_url, json=fields)
+        await self._post(self.addresses.revoke_url, json=fields)
+
+    async def device_code(self) -> DeviceCode:
+        """Return a code that a person approves in a browser anywhere.
+
+        Raises:
+            DeviceLoginOff: the authority does not offer this.
+            AuthorityUnavailable: no usable answer came.
+        """
+        reply = await self._send(self.addresses.device_code_url, json={"client_id": CLIENT_ID})
+        if reply.status_code != 200:
+            raise failure_of_device_code(reply.status_code, reply.content)
+        return parse_device_code(reply.content)
+
+    async def poll_device(self, code: DeviceCode) -> DeviceGrant | Wait:
+        """Return what has become of a device code.
+
+        Raises:
+            DeviceLoginFailed: it was declined or has expired.
+            AuthorityUnavailable: no usable answer came.
+        """
+        fields = {"device_auth_id": code.device_auth_id, "user_code": code.user_code}
+        reply = await self._send(self.addresses.device_token_url, json=fields)
+        return outcome_of_poll(reply.status_code, reply.content)
 
     async def _post(self, url: str, **body: Any) -> bytes:
-        try:
-            async with httpx.AsyncClient(
-                timeout=TIMEOUT_S, headers=self._headers, trust_env=not is_loopback(url)
-            ) as http:
-                reply = await http.post(url, **body)
-        except httpx.HTTPError as error:
-            raise AuthorityUnavailable(
-                f"the login server could not be reached ({type(error).__name__})"
-            ) from error
+        reply = await self._send(url, **body)
         if reply.status_code != 200:
             raise failure_of_reply(reply.status_code, reply.content)
         return reply.content
+
+    async def _send(self, url: str, **body: Any) -> httpx.Response:
+        http = self._http(url)
+        try:
+            async with asyncio.timeout(TOTAL_TIMEOUT_S), http:
+                return await http.post(url, **body)
+        except NOT_SENT as error:
+            raise _unreachable(error) from error
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise AuthorityUnavailable(
+                f"the login server did not answer ({type(error).__name__})"
+            ) from error
+
+    def _http(self, url: str) -> httpx.AsyncClient:
+        timeout = httpx.Timeout(TOTAL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+        try:
+            return httpx.AsyncClient(
+                timeout=timeout, headers=self._headers, trust_env=not is_loopback(url)
+            )
+        except (ValueError, OSError) as error:  # proxies and certificates of the environment
+            raise _unreachable(error) from error
+
+
+def _unreachable(error: Exception) -> AuthorityUnreachable:
+    return AuthorityUnreachable(f"the login server could not be reached ({type(error).__name__})")

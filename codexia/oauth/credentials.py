@@ -1,12 +1,13 @@
 """auth.json: the login on disk.
 
 The file is `{"access_token", "refresh_token", "expires_at", "account_id"}`. What is missing
-is read from the access token where that says it.
+is read from the access token where that says it. A login that was copied from another program
+has `"imported": true` besides.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -32,28 +33,23 @@ class Credentials:
     Attributes:
         refresh_token: single use; "" where the login cannot be refreshed.
         expires_at: of the access token, unix seconds; 0 when nobody knows.
+        imported: whether another program has it too, so that it is not ours to revoke.
     """
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_at: int
     account_id: str = field(repr=False)
+    imported: bool = False
 
     def renewed(self, reply: TokenReply, now: float) -> Credentials:
         """Return the login after a refresh; what the reply leaves out stays."""
+        refresh_token = reply.refresh_token or self.refresh_token
         if reply.access_token is None:
-            return Credentials(
-                self.access_token,
-                reply.refresh_token or self.refresh_token,
-                self.expires_at,
-                self.account_id,
-            )
-        return of_tokens(
-            reply.access_token,
-            reply.refresh_token or self.refresh_token,
-            None if reply.expires_in_s is None else int(now) + reply.expires_in_s,
-            self.account_id,
-        )
+            return replace(self, refresh_token=refresh_token)
+        expires_at = None if reply.expires_in_s is None else int(now) + reply.expires_in_s
+        renewed = of_tokens(reply.access_token, refresh_token, expires_at, self.account_id)
+        return replace(renewed, imported=self.imported)
 
 
 def of_tokens(
@@ -84,34 +80,51 @@ def read_credentials(path: Path) -> Credentials | None:
     except OSError as error:
         raise CredentialsUnreadable(f"{path}: {error.strerror or 'cannot be read'}") from error
     try:
-        stored = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise CredentialsUnreadable(f"{path}: not valid JSON; run `codexia login`") from error
-    fields: dict[str, Any] = stored if isinstance(stored, dict) else {}  # pyright: ignore[reportUnknownVariableType]
-    access_token, refresh_token = _text(fields, "access_token"), _text(fields, "refresh_token")
-    if not access_token and not refresh_token:
-        raise CredentialsUnreadable(f"{path}: holds no tokens; run `codexia login`")
-    expires_at = fields.get("expires_at")
-    try:
-        return of_tokens(
-            access_token,
-            refresh_token,
-            int(expires_at) if isinstance(expires_at, (int, float)) else None,
-            _text(fields, "account_id"),
-        )
+        return parse_credentials(raw)
     except CredentialsUnreadable as error:
         raise CredentialsUnreadable(f"{path}: {error.message}") from error
 
 
+def parse_credentials(raw: bytes) -> Credentials:
+    """Return the login that the content of an auth.json makes.
+
+    Raises:
+        CredentialsUnreadable: it makes none.
+    """
+    try:
+        stored = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise CredentialsUnreadable("not valid JSON; run `codexia login`") from error
+    fields: dict[str, Any] = stored if isinstance(stored, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+    access_token, refresh_token = _text(fields, "access_token"), _text(fields, "refresh_token")
+    if not access_token and not refresh_token:
+        raise CredentialsUnreadable("holds no tokens; run `codexia login`")
+    expires_at = fields.get("expires_at")
+    credentials = of_tokens(
+        access_token,
+        refresh_token,
+        int(expires_at) if isinstance(expires_at, (int, float)) else None,
+        _text(fields, "account_id"),
+    )
+    return replace(credentials, imported=fields.get("imported") is True)
+
+
 def write_credentials(path: Path, credentials: Credentials) -> None:
     """Store a login; it is on disk when this returns."""
-    fields = {
+    replace_file(path, rendered(credentials))
+
+
+def rendered(credentials: Credentials) -> bytes:
+    """Return the content of an auth.json."""
+    fields: dict[str, str | int] = {
         "access_token": credentials.access_token,
         "refresh_token": credentials.refresh_token,
         "expires_at": credentials.expires_at,
         "account_id": credentials.account_id,
     }
-    replace_file(path, orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    if credentials.imported:
+        fields["imported"] = True
+    return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def exposed(path: Path) -> bool:

@@ -22,6 +22,10 @@ class RedirectRejected(BadRequest):
     """The redirect carries no code that we may use."""
 
 
+class LoginDeclined(RedirectRejected):
+    """The authority ended this login attempt without a login."""
+
+
 def code_of_redirect(text: str, state: str) -> str:
     """Return the authorisation code.
 
@@ -31,16 +35,17 @@ def code_of_redirect(text: str, state: str) -> str:
             is all that some browsers let a person copy.
 
     Raises:
-        RedirectRejected: the login failed, belongs to another attempt, or has no code.
+        LoginDeclined: it says that this login attempt failed.
+        RedirectRejected: it belongs to another attempt, or has no code.
     """
     fields = _fields(text.strip())
     if fields.get("state", state) != state:
         raise RedirectRejected(
             "the redirect belongs to another login attempt (state mismatch); "
-            "start `codexia login` again and use the newest address"
+            "open the address that `codexia login` printed last, and paste what it leads to"
         )
     if "error" in fields:
-        raise RedirectRejected(_explain(fields["error"], fields.get("error_description", "")))
+        raise LoginDeclined(_explain(fields["error"], fields.get("error_description", "")))
     code = fields.get("code", "")
     if not code:
         raise RedirectRejected(
@@ -51,7 +56,7 @@ def code_of_redirect(text: str, state: str) -> str:
 
 
 def _fields(text: str) -> dict[str, str]:
-    if "code=" in text or "error=" in text:
+    if any(name in text for name in ("code=", "error=", "state=")):
         query = urlsplit(text).query if "?" in text else text
         return {name: values[0] for name, values in parse_qs(query.partition("#")[0]).items()}
     if "://" in text:
@@ -62,5 +67,10 @@ def _fields(text: str) -> dict[str, str]:
 
 def _explain(error: str, description: str) -> str:
     reason = EXPLANATIONS.get(description) or EXPLANATIONS.get(error)
-    detail = f"{error}: {description}" if description else error
+    detail = _shown(f"{error}: {description}" if description else error)
     return f"{reason} ({detail})" if reason else f"the login failed ({detail})"
+
+
+def _shown(text: str) -> str:
+    """Return a text from outside without what a terminal would act on."""
+    return "".join(each for each in text[:300] if each.isprintable())

@@ -38,6 +38,17 @@ class AuthorityUnavailable(UpstreamError):
     code = "authority_unavailable"
 
 
+class AuthorityUnreachable(AuthorityUnavailable):
+    """There was no connection to the authority: nothing was sent."""
+
+
+class AuthorityBusy(AuthorityUnavailable):
+    """The authority turned a request away before it did anything with it."""
+
+
+BUSY_STATUSES: Final = frozenset({429, 503})
+
+
 @dataclass(frozen=True, slots=True)
 class TokenReply:
     """Fresh tokens. Of a refresh, any of them may be absent: the old one stays valid then.
@@ -57,26 +68,27 @@ def parse_token_reply(body: bytes) -> TokenReply:
     Raises:
         AuthorityUnavailable: it is not a JSON object, so some proxy answered.
     """
-    reply = _object(body)
+    reply = object_of(body)
     if reply is None:
         raise AuthorityUnavailable("the login server sent a reply that is not JSON")
     expires_in = reply.get("expires_in")
     return TokenReply(
-        _text(reply, "access_token"),
-        _text(reply, "refresh_token"),
+        text_of(reply, "access_token"),
+        text_of(reply, "refresh_token"),
         int(expires_in) if isinstance(expires_in, (int, float)) and expires_in > 0 else None,
     )
 
 
 def failure_of_reply(status: int, body: bytes) -> LoginExpired | AuthorityUnavailable:
     """Return the error that a reply other than 200 means; never with the body in it."""
-    code = _code(_object(body) or {})
+    code = code_of(object_of(body) or {})
     if code in TERMINAL_CODES:
         return LoginExpired(f"{TERMINAL_CODES[code]} ({code}); run `codexia login`", code=code)
     if status == 401:
         return LoginExpired("the login server refused the login; run `codexia login`")
     named = f" ({code})" if code else ""
-    return AuthorityUnavailable(f"the login server answered {status}{named}")
+    kind = AuthorityBusy if status in BUSY_STATUSES else AuthorityUnavailable
+    return kind(f"the login server answered {status}{named}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +107,22 @@ def claims_of(token: str) -> Claims:
     if len(parts) != 3:
         return Claims()
     try:
-        payload = _object(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))) or {}
+        payload = object_of(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))) or {}
     except (Base64Error, ValueError):
         return Claims()
     auth: Any = payload.get(AUTH_CLAIM)
     profile: Any = payload.get(PROFILE_CLAIM)
     expires_at = payload.get("exp")
     return Claims(
-        _text(auth, "chatgpt_account_id") or "",
-        _text(profile, "email") or _text(payload, "email") or "",
-        _text(auth, "chatgpt_plan_type") or "",
+        text_of(auth, "chatgpt_account_id") or "",
+        text_of(profile, "email") or text_of(payload, "email") or "",
+        text_of(auth, "chatgpt_plan_type") or "",
         int(expires_at) if isinstance(expires_at, (int, float)) else None,
     )
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
+def object_of(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a body is, None for anything else."""
     try:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -117,13 +130,15 @@ def _object(body: bytes) -> dict[str, Any] | None:
     return payload if isinstance(payload, dict) else None  # pyright: ignore[reportUnknownVariableType]
 
 
-def _code(reply: dict[str, Any]) -> str:
+def code_of(reply: dict[str, Any]) -> str:
+    """Return the code of an error in any of its shapes, "" where there is none."""
     error: Any = reply.get("error")
     if isinstance(error, dict):
-        return _text(error, "code") or _text(error, "type") or ""  # pyright: ignore[reportUnknownArgumentType]
-    return error if isinstance(error, str) else _text(reply, "code") or ""
+        return text_of(error, "code") or text_of(error, "type") or ""  # pyright: ignore[reportUnknownArgumentType]
+    return error if isinstance(error, str) else text_of(reply, "code") or ""
 
 
-def _text(fields: Any, key: str) -> str | None:
+def text_of(fields: Any, key: str) -> str | None:
+    """Return a member that is a text and not empty."""
     value = fields.get(key) if isinstance(fields, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return value if isinstance(value, str) and value else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,19 +9,22 @@ from aiohttp import web
 
 from codexia.simulator.catalogue import catalogue_etag, models_for, version_tuple
 from codexia.simulator.findings import Finding, detail_answer
+from codexia.simulator.gate import rendered
 from codexia.simulator.tokens import ACCOUNT_ID, EMAIL, PLAN_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from codexia.simulator.gate import Gate
+    from codexia.simulator.plan import Plan
 
 
 class AccountRoutes:
     """Handlers of what is asked now and then."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, plan: Callable[[], Plan]) -> None:
         self._gate = gate
+        self._plan = plan
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -49,24 +51,32 @@ class AccountRoutes:
 
     async def usage(self, request: web.Request) -> web.StreamResponse:
         """Answer how much of the plan's windows is used."""
-        return self._gate.refusal(self._gate.login_findings(request)) or _json(_usage())
+        plan = self._plan()
+        return self._refusal(request, "usage") or _json(_usage(plan))
 
     async def accounts_check(self, request: web.Request) -> web.StreamResponse:
         """Answer the account list in the form that clients ask for now."""
         account = {
             "id": ACCOUNT_ID,
-            "name": None,
+            "name": self._plan().account.get("name"),
             "structure": "personal",
             "plan_type": PLAN_TYPE,
             "workspace_backend_origin": "NO_CONSTRAINT",
             "account_routing_override": "NO_CONSTRAINT",
         }
         reply = {"accounts": [account], "default_account_id": ACCOUNT_ID}
-        return self._gate.refusal(self._gate.login_findings(request)) or _json(reply)
+        return self._refusal(request, "accounts") or _json(reply)
 
     async def accounts_check_v4(self, request: web.Request) -> web.StreamResponse:
         """Answer the account list in the older form, which has the subscription."""
-        return self._gate.refusal(self._gate.login_findings(request)) or _json(_account_v4())
+        return self._refusal(request, "account") or _json(_account_v4(self._plan().account))
+
+    def _refusal(self, request: web.Request, endpoint: str) -> web.Response | None:
+        status = self._plan().fail.get(endpoint)
+        refusal = self._gate.refusal(self._gate.login_findings(request))
+        if refusal is None and status is not None:
+            return rendered(detail_answer("the simulator was told to fail here", status))
+        return refusal
 
 
 def _client_version_findings(request: web.Request) -> Iterator[Finding]:
@@ -83,28 +93,24 @@ def _client_version_findings(request: web.Request) -> Iterator[Finding]:
         yield Finding("client_version", f"bad version {version}", detail_answer([problem], 422))
 
 
-def _usage() -> dict[str, Any]:
+def _usage(plan: Plan) -> dict[str, Any]:
     return {
         "user_id": "user-simulated",
         "account_id": ACCOUNT_ID,
-        "email": EMAIL,
+        "email": plan.account.get("email", EMAIL),
         "plan_type": PLAN_TYPE,
-        "rate_limit": {
-            "allowed": True,
-            "limit_reached": False,
-            "primary_window": _window(31, 18_000, 7200),
-            "secondary_window": _window(12, 604_800, 316_705),
-        },
+        "rate_limit": plan.of_usage(),
         "code_review_rate_limit": None,
-        "additional_rate_limits": None,
-        "credits": {
-            "has_credits": False,
-            "unlimited": False,
-            "overage_limit_reached": False,
-            "balance": "0",
-            "approx_local_messages": None,
-            "approx_cloud_messages": None,
-        },
+        "additional_rate_limits": [
+            {
+                "limit_name": limit.limit_name,
+                "metered_feature": limit.metered_feature,
+                "rate_limit": limit.of_usage(),
+            }
+            for limit in plan.additional
+        ]
+        or None,
+        "credits": plan.credits,
         "spend_control": {"reached": False, "individual_limit": None},
         "rate_limit_reached_type": None,
         "promo": None,
@@ -113,23 +119,14 @@ def _usage() -> dict[str, Any]:
     }
 
 
-def _window(used_percent: int, length_s: int, left_s: int) -> dict[str, int]:
-    return {
-        "used_percent": used_percent,
-        "limit_window_seconds": length_s,
-        "reset_after_seconds": left_s,
-        "reset_at": int(time.time()) + left_s,
-    }
-
-
-def _account_v4() -> dict[str, Any]:
+def _account_v4(known: dict[str, Any]) -> dict[str, Any]:
     account: dict[str, Any] = {
         "account": {
             "account_id": ACCOUNT_ID,
             "account_user_role": "account-owner",
             "structure": "personal",
             "plan_type": PLAN_TYPE,
-            "name": None,
+            "name": known.get("name"),
             "is_deactivated": False,
             "has_previously_paid_subscription": True,
         },
@@ -137,8 +134,8 @@ def _account_v4() -> dict[str, Any]:
         "entitlement": {
             "subscription_id": "sub_simulated",
             "has_active_subscription": True,
-            "subscription_plan": "chatgptpro",
-            "expires_at": "2099-01-01T00:00:00+00:00",
+            "subscription_plan": known.get("plan", "chatgptpro"),
+            "expires_at": known.get("expires_at", "2099-01-01T00:00:00+00:00"),
         },
         "last_active_subscription": {
             "purchase_origin_platform": "chatgpt_web",

@@ -4,10 +4,12 @@
 |---|---|---|
 | `GET stats` | | the counters of `stats.Stats` |
 | `GET requests` | | the last accepted `/responses` requests, oldest first |
-| `POST reset` | | counters, requests and queued faults are cleared |
+| `POST reset` | | counters, requests, queued faults and the plan are as at the start |
 | `POST credentials` | `{"expires_in_s": 60}`, optional | a fresh login, as `auth.json` holds it |
 | `POST expire` | | every access token issued so far answers as expired |
+| `POST authority` | `{"token_lifetime_s": 4, "reuse_grace_s": 0}` | how the authority refreshes from now on |
 | `POST faults` | `{"fault": {"kind": "cut"}, "count": 2}` | queued for the next requests |
+| `POST plan` | `{"limit_reached": true}` | what the account's plan has left, see `plan` |
 | `POST oauth-faults` | `{"fault": {"kind": "lost"}, "count": 1}` | queued for the authority |
 """
 
@@ -19,6 +21,7 @@ import orjson
 from aiohttp import web
 
 from codexia.simulator.faults import BadFault
+from codexia.simulator.plan import BadPlan
 from codexia.simulator.shapes import as_object
 from codexia.simulator.tokens import GRANT_LIFETIME_S
 
@@ -42,7 +45,9 @@ class ControlRoutes:
             web.post("/simulator/reset", self.reset),
             web.post("/simulator/credentials", self.credentials),
             web.post("/simulator/expire", self.expire),
+            web.post("/simulator/authority", self.authority),
             web.post("/simulator/faults", self.faults),
+            web.post("/simulator/plan", self.plan),
             web.post("/simulator/oauth-faults", self.oauth_faults),
         ]
 
@@ -72,12 +77,30 @@ class ControlRoutes:
         self._simulator.expire_access_tokens()
         return _json({})
 
+    async def authority(self, request: web.Request) -> web.Response:
+        """Set how long tokens live, and how long a spent refresh token is forgiven."""
+        for name, value in (await _object(request)).items():
+            if name not in {"token_lifetime_s", "reuse_grace_s"}:
+                return _refused(f"there is no {name}")
+            if not isinstance(value, int | float):
+                return _refused(f"{name} must be a number")
+            setattr(self._simulator.settings, name, value)
+        return _json({})
+
     async def faults(self, request: web.Request) -> web.Response:
         """Queue faults for the next `/responses` requests."""
         wanted = await _object(request)
         try:
             self._simulator.add_fault(_fault(wanted), _count(wanted))
         except BadFault as error:
+            return _refused(str(error))
+        return _json({})
+
+    async def plan(self, request: web.Request) -> web.Response:
+        """Change the account's plan."""
+        try:
+            self._simulator.change_plan(await _object(request))
+        except BadPlan as error:
             return _refused(str(error))
         return _json({})
 

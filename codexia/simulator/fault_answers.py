@@ -51,7 +51,7 @@ def http_answer(fault: HttpFault, now: float) -> HttpAnswer:  # noqa: PLR0911 - 
     """Return the response of a fault; `now` is in unix seconds."""
     match fault:
         case UsageLimit():
-            return _usage_limit(fault.resets_in_seconds, int(now))
+            return _usage_limit(fault, int(now))
         case RateLimit():
             message = f"Rate limit reached. Please try again in {fault.try_again_in_s:g}s."
             return error_answer(message, code="rate_limit_exceeded", status=429)
@@ -70,19 +70,19 @@ def http_answer(fault: HttpFault, now: float) -> HttpAnswer:  # noqa: PLR0911 - 
             assert_never(fault)
 
 
-def _usage_limit(resets_in_seconds: int, now: int) -> HttpAnswer:
-    resets_at = now + resets_in_seconds
+def _usage_limit(fault: UsageLimit, now: int) -> HttpAnswer:
+    resets_at = now + fault.resets_in_seconds
     error = {
         "type": "usage_limit_reached",
         "message": "The usage limit has been reached",
-        "plan_type": "plus",
+        "plan_type": fault.plan_type,
         "resets_at": resets_at,
         "eligible_promo": None,
-        "resets_in_seconds": resets_in_seconds,
+        "resets_in_seconds": fault.resets_in_seconds,
     }
     headers = {
         "x-codex-primary-used-percent": "100",
-        "x-codex-primary-reset-after-seconds": str(resets_in_seconds),
+        "x-codex-primary-reset-after-seconds": str(fault.resets_in_seconds),
         "x-codex-primary-reset-at": str(resets_at),
     }
     return HttpAnswer(429, orjson.dumps({"error": error}), headers=headers)

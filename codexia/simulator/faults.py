@@ -99,6 +99,7 @@ class UsageLimit(_Fault):
 
     kind: Literal["429"]
     resets_in_seconds: Annotated[int, Field(ge=0)] = 13_873
+    plan_type: str = "plus"
 
 
 class RateLimit(_Fault):

@@ -1,7 +1,8 @@
 """What the login authority can be made to do wrong.
 
 Over HTTP: `POST /simulator/oauth-faults` with `{"fault": {"kind": "slow", "ms": 500}, "count": 1}`;
-the fault applies to the next token requests, `access_denied` to the next authorizations.
+the fault applies to the next token requests, `access_denied` to the next authorizations, and
+those of device logins to the next codes or polls.
 """
 
 from __future__ import annotations
@@ -64,8 +65,28 @@ class AccessDenied(_OAuthFault):
     description: str = "missing_codex_entitlement"
 
 
+class DeviceOff(_OAuthFault):
+    """The account does not allow device codes."""
+
+    kind: Literal["device_off"]
+
+
+class DeviceHasty(_OAuthFault):
+    """The device code expires soon, and says so."""
+
+    kind: Literal["device_hasty"]
+    expires_in_s: Annotated[float, Field(gt=0, le=900)] = 1
+
+
+class DevicePoll(_OAuthFault):
+    """A poll gets this instead of its answer."""
+
+    kind: Literal["slow_down", "device_code_expired", "device_access_denied"]
+
+
+DeviceFault = DeviceOff | DeviceHasty | DevicePoll
 TokenFault = Status | Slow | Refused | Lost | Partial
-OAuthFault = TokenFault | AccessDenied
+OAuthFault = TokenFault | AccessDenied | DeviceFault
 
 _FAULT: TypeAdapter[OAuthFault] = TypeAdapter(Annotated[OAuthFault, Field(discriminator="kind")])
 

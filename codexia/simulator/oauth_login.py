@@ -15,6 +15,7 @@ import orjson
 from aiohttp import web
 
 from codexia.simulator.findings import Finding
+from codexia.simulator.oauth_faults import DeviceFault, DeviceHasty, DeviceOff, DevicePoll
 from codexia.simulator.oauth_token import error_reply, posted_fields
 from codexia.simulator.tokens import CLIENT_ID, Authority, pkce_challenge
 
@@ -45,7 +46,10 @@ class DeviceLogin:
 
 
 class LoginRoutes:
-    """Handlers of what a user or a device does; `denials` are what the next users say."""
+    """Handlers of what a user or a device does.
+
+    `denials` are what the next users say, `device_faults` what the next codes and polls meet.
+    """
 
     def __init__(
         self,
@@ -53,11 +57,13 @@ class LoginRoutes:
         stats: Stats,
         settings: Settings,
         denials: deque[AccessDenied],
+        device_faults: deque[DeviceFault],
     ) -> None:
         self._authority = authority
         self._stats = stats
         self._settings = settings
         self._denials = denials
+        self._device_faults = device_faults
         self._devices: dict[str, DeviceLogin] = {}
 
     def routes(self) -> list[web.RouteDef]:
@@ -94,14 +100,19 @@ class LoginRoutes:
         if fields.get("client_id") != CLIENT_ID:
             self._stats.count([Finding("oauth", "usercode: client_id is not registered")])
             return error_reply("invalid_client", "client_id is not registered", 400)
+        fault = self._next_fault(DeviceOff, DeviceHasty)
+        if isinstance(fault, DeviceOff):
+            return error_reply("deviceauth_not_enabled", "Not Found", 404)
         device_auth_id = f"deviceauth_{secrets.token_hex(16)}"
         user_code = f"{secrets.token_hex(2)}-{secrets.token_hex(2)}".upper()
         self._devices[device_auth_id] = DeviceLogin(user_code)
-        reply = {
+        reply: dict[str, str | float] = {
             "device_auth_id": device_auth_id,
             "user_code": user_code,
             "interval": str(self._settings.device_interval_s),
         }
+        if isinstance(fault, DeviceHasty):
+            reply["expires_in"] = fault.expires_in_s
         return web.Response(body=orjson.dumps(reply), content_type="application/json")
 
     async def device_token(self, request: web.Request) -> web.StreamResponse:
@@ -111,6 +122,8 @@ class LoginRoutes:
         device = self._devices.get(device_auth_id)
         if device is None or device.user_code != fields.get("user_code"):
             return error_reply("deviceauth_not_found", "No such device login.", 404)
+        if fault := self._next_fault(DevicePoll):
+            return error_reply(fault.kind, f"Refused: {fault.kind}.", 400)
         if not device.approved:
             pending = "deviceauth_authorization_pending"
             return error_reply(pending, "The user has not approved yet.", 403)
@@ -118,6 +131,12 @@ class LoginRoutes:
         return web.Response(
             body=orjson.dumps(self._device_grant()), content_type="application/json"
         )
+
+    def _next_fault(self, *kinds: type[DeviceFault]) -> DeviceFault | None:
+        """Return the first queued fault, if it is one of these."""
+        if self._device_faults and isinstance(self._device_faults[0], kinds):
+            return self._device_faults.popleft()
+        return None
 
     def _device_grant(self) -> dict[str, Any]:
         verifier = secrets.token_urlsafe(48)

@@ -18,6 +18,7 @@ from codexia.simulator.fault_streams import broken_stream
 from codexia.simulator.faults import Fault, HttpFault, Never, Slice
 from codexia.simulator.findings import Finding, detail_answer, refused
 from codexia.simulator.gate import BadEncoding, Gate, decoded_body, encoding_finding, rendered
+from codexia.simulator.plan import Plan
 from codexia.simulator.reply import BadDirective, Reply, choose_reply
 from codexia.simulator.response import InputTokens, ResponseStream
 from codexia.simulator.rules import check_body
@@ -53,11 +54,13 @@ class ResponsesRoute:
     Attributes:
         accepted: the last accepted requests, oldest first.
         faults: what the next accepted requests get, one each.
+        plan: what limits them all.
     """
 
     def __init__(self, gate: Gate, stats: Stats, settings: Settings) -> None:
         self.accepted: deque[AcceptedRequest] = deque(maxlen=KEPT_REQUESTS)
         self.faults: deque[Fault] = deque()
+        self.plan = Plan()
         self._gate = gate
         self._stats = stats
         self._settings = settings
@@ -116,13 +119,17 @@ class ResponsesRoute:
         self, request: web.Request, body: dict[str, Any], reply: Reply, tokens: InputTokens
     ) -> web.StreamResponse:
         fault = self.faults.popleft() if self.faults else reply.fault
+        told = self.plan.all_headers()
+        if fault is None and (refusal := self.plan.refusal(body["model"])):
+            fault, told = refusal
         if isinstance(fault, HttpFault):
             answer = http_answer(fault, time.time())
-            answer.headers.update(_limit_headers() | answer.headers)
+            answer.headers.update(told | answer.headers)
             return rendered(answer)
         if isinstance(reply.transcript, HttpTranscript):
             return _played(reply.transcript)
-        stream = web.StreamResponse(headers=_stream_headers(request, body))
+        served = self.plan.served_model or body["model"]
+        stream = web.StreamResponse(headers=_stream_headers(request, served) | told)
         sender = EventSender(request, stream, self._stats)
         response = ResponseStream(body, reply.items, tokens)
         frames = _frames(response, reply)
@@ -160,7 +167,7 @@ def _played(transcript: HttpTranscript) -> web.Response:
     )
 
 
-def _stream_headers(request: web.Request, body: dict[str, Any]) -> dict[str, str]:
+def _stream_headers(request: web.Request, served_model: str) -> dict[str, str]:
     turn_state = request.headers.get("x-codex-turn-state") or f"ts_{secrets.token_urlsafe(24)}"
     request_id = secrets.token_hex(16)
     return {
@@ -168,31 +175,10 @@ def _stream_headers(request: web.Request, body: dict[str, Any]) -> dict[str, str
         "Cache-Control": "no-cache",
         "Server": "cloudflare",
         "cf-ray": f"{secrets.token_hex(8)}-SIM",
-        "openai-model": body["model"],
+        "openai-model": served_model,
         "x-codex-turn-state": turn_state,
         "x-models-etag": catalogue_etag(),
         "x-reasoning-included": "true",
         "x-request-id": request_id,
         "x-oai-request-id": request_id,
-        **_limit_headers(),
-    }
-
-
-def _limit_headers() -> dict[str, str]:
-    now = int(time.time())
-    return {
-        "x-codex-active-limit": "premium",
-        "x-codex-plan-type": "pro",
-        "x-codex-primary-used-percent": "31",
-        "x-codex-secondary-used-percent": "12",
-        "x-codex-primary-window-minutes": "300",
-        "x-codex-secondary-window-minutes": "10080",
-        "x-codex-primary-over-secondary-limit-percent": "0",
-        "x-codex-primary-reset-after-seconds": "7200",
-        "x-codex-secondary-reset-after-seconds": "316705",
-        "x-codex-primary-reset-at": str(now + 7200),
-        "x-codex-secondary-reset-at": str(now + 316_705),
-        "x-codex-credits-has-credits": "False",
-        "x-codex-credits-balance": "0",
-        "x-codex-credits-unlimited": "False",
     }

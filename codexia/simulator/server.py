@@ -18,9 +18,15 @@ from codexia.simulator.faults import parse_fault
 from codexia.simulator.findings import Finding, detail_answer
 from codexia.simulator.gate import BODY_LIMIT_BYTES, Gate, rendered
 from codexia.simulator.images_route import ImagesRoute
-from codexia.simulator.oauth_faults import AccessDenied, TokenFault, parse_oauth_fault
+from codexia.simulator.oauth_faults import (
+    AccessDenied,
+    DeviceFault,
+    TokenFault,
+    parse_oauth_fault,
+)
 from codexia.simulator.oauth_login import LoginRoutes
 from codexia.simulator.oauth_token import TokenRoutes
+from codexia.simulator.plan import Plan
 from codexia.simulator.responses_route import AcceptedRequest, ResponsesRoute
 from codexia.simulator.settings import Settings
 from codexia.simulator.stats import Stats
@@ -55,7 +61,8 @@ class Simulator:
         self._runner: web.AppRunner | None = None
         self._oauth_faults: deque[TokenFault] = deque()
         self._denials: deque[AccessDenied] = deque()
-        self._authority = Authority("", self.stats)
+        self._device_faults: deque[DeviceFault] = deque()
+        self._authority = Authority("", self.stats, self.settings)
         self._gate = Gate(self._authority, self.stats)
         self._responses = ResponsesRoute(self._gate, self.stats, self.settings)
 
@@ -104,16 +111,28 @@ class Simulator:
         parsed = parse_oauth_fault(fault)
         if isinstance(parsed, AccessDenied):
             self._denials.extend([parsed] * count)
+        elif isinstance(parsed, DeviceFault):
+            self._device_faults.extend([parsed] * count)
         else:
             self._oauth_faults.extend([parsed] * count)
 
+    def change_plan(self, changes: dict[str, Any]) -> None:
+        """Change what the account's plan lets through; see `plan`.
+
+        Raises:
+            BadPlan: if a plan cannot be like that.
+        """
+        self._responses.plan = self._responses.plan.changed(changes)
+
     def reset(self) -> None:
-        """Clear counters, remembered requests and queued faults; logins stay."""
+        """Clear counters, remembered requests, queued faults and the plan; logins stay."""
+        self._responses.plan = Plan()
         self.stats.reset()
         self._responses.accepted.clear()
         self._responses.faults.clear()
         self._oauth_faults.clear()
         self._denials.clear()
+        self._device_faults.clear()
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(_load_files)
@@ -137,11 +156,13 @@ class Simulator:
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=[self._counted])
         token_routes = TokenRoutes(self._authority, self.stats, self._oauth_faults)
-        login_routes = LoginRoutes(self._authority, self.stats, self.settings, self._denials)
+        login_routes = LoginRoutes(
+            self._authority, self.stats, self.settings, self._denials, self._device_faults
+        )
         application.add_routes(
             [
                 web.post("/backend-api/codex/responses", self._responses.handle),
-                *AccountRoutes(self._gate).routes(),
+                *AccountRoutes(self._gate, lambda: self._responses.plan).routes(),
                 *ImagesRoute(self._gate, self.stats).routes(),
                 *token_routes.routes(),
                 *login_routes.routes(),

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Settings:
-    """Pacing of streams.
+    """Pacing of streams, and what the login authority allows.
 
     Attributes:
         gap_ms: pause before each delta where the prompt does not set one.
         speed: every such pause is divided by this.
         device_interval_s: how often a device login may be polled.
+        token_lifetime_s: of the access tokens that a refresh gives.
+        reuse_grace_s: how long after its use a refresh token gives tokens once more.
     """
 
     gap_ms: float = 0
     speed: float = 1
     device_interval_s: int = 1
+    token_lifetime_s: float = 864_000
+    reuse_grace_s: float = 0
 
     def gap_s(self, asked_ms: float | None) -> float:
         """Return the pause before each delta; `asked_ms` is what the prompt says."""

@@ -18,6 +18,7 @@ import orjson
 
 if TYPE_CHECKING:
     from codexia.simulator.rules_headers import TokenState
+    from codexia.simulator.settings import Settings
     from codexia.simulator.stats import Stats
 
 CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
@@ -48,10 +49,10 @@ class Family:
 
 @dataclass(slots=True)
 class RefreshToken:
-    """A refresh token's state."""
+    """A refresh token's state; `used_at` is on the monotonic clock."""
 
     family: Family
-    used: bool = False
+    used_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -105,8 +106,9 @@ class PendingCode:
 class Authority:
     """Issues and judges tokens; counts refreshes and reuse in `stats`."""
 
-    def __init__(self, issuer: str, stats: Stats) -> None:
+    def __init__(self, issuer: str, stats: Stats, settings: Settings) -> None:
         self.issuer = issuer
+        self._settings = settings
         self._stats = stats
         self._access: dict[str, AccessToken] = {}
         self._refresh: dict[str, RefreshToken] = {}
@@ -125,7 +127,7 @@ class Authority:
         known = self._refresh.get(token)
         if known is None:
             raise GrantRefused("refresh_token_invalidated", "Unknown refresh token.", 401)
-        if known.used:
+        if known.used_at is not None and not self._is_in_grace(known.used_at):
             self._stats.refresh_token_reuse += 1
             known.family.alive = False
             message = (
@@ -136,9 +138,13 @@ class Authority:
         if not known.family.alive:
             message = "Your refresh token has been invalidated. Please try signing in again."
             raise GrantRefused("refresh_token_invalidated", message, 401)
-        known.used = rotate
+        if rotate and known.used_at is None:
+            known.used_at = time.monotonic()
         self._stats.refreshes += 1
-        return self._grant(known.family, GRANT_LIFETIME_S)
+        return self._grant(known.family, self._settings.token_lifetime_s)
+
+    def _is_in_grace(self, used_at: float) -> bool:
+        return time.monotonic() - used_at < self._settings.reuse_grace_s
 
     def access_state(self, token: str) -> TokenState:
         """Return what the backend thinks of a bearer token."""

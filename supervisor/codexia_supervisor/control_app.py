@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Protocol
 
 import orjson
 from starlette.applications import Starlette
-from starlette.responses import Response
 from starlette.routing import Route
 
 from codexia.control import RefreshRequest, TokenCount, TokenCountRequest
 from codexia.errors import CodexiaError, NotFound, openai_envelope
+from codexia_supervisor.account_calls import account_routes
+from codexia_supervisor.batch_calls import batch_routes
+from codexia_supervisor.config_calls import config_routes
 from codexia_supervisor.control_calls import (
     MAX_PROMPT_BYTES,
     body_of,
     json_response,
     message_of,
+    until_gone,
 )
+from codexia_supervisor.ending_calls import ending_routes
+from codexia_supervisor.file_calls import file_routes
 from codexia_supervisor.response_calls import response_routes
 
 if TYPE_CHECKING:
@@ -29,9 +34,16 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from codexia.account import AccountStatus
     from codexia.control import Snapshot, SupervisorStatus
+    from codexia_supervisor.account import Account
+    from codexia_supervisor.batches.batches import Batches
+    from codexia_supervisor.batches.dispatcher import Dispatcher
+    from codexia_supervisor.ending import Ending
+    from codexia_supervisor.live_config import LiveConfig
     from codexia_supervisor.snapshot import SnapshotFeed
     from codexia_supervisor.stored_responses import StoredResponses
     from codexia_supervisor.token_counter import TokenCounter
@@ -40,15 +52,24 @@ if TYPE_CHECKING:
 class Controlled(Protocol):
     """What the control API gives access to."""
 
+    account: Account
     feed: SnapshotFeed
+    ending: Ending
     token_counter: TokenCounter
     responses: StoredResponses
+    batches: Batches
+    dispatcher: Dispatcher
+    config: LiveConfig
+
+    def reload(self) -> None:
+        """Take on what changed in config.json and auth.json."""
+        ...
 
     def watching(self, generation: int | None) -> AbstractContextManager[None]:
         """Count a worker of a generation as following the snapshots."""
         ...
 
-    async def refresh(self, rejected_revision: int | None) -> Snapshot:
+    async def refresh(self, rejected_revision: int | None, *, by_client: bool = False) -> Snapshot:
         """Return a snapshot with a login newer than the rejected one."""
         ...
 
@@ -56,8 +77,8 @@ class Controlled(Protocol):
         """Return the account of the supervisor."""
         ...
 
-    def stop(self) -> None:
-        """Begin the orderly end."""
+    async def account_status(self) -> AccountStatus:
+        """Return login, quota and gateway."""
         ...
 
 
@@ -71,7 +92,7 @@ def create_control_app(supervisor: Controlled, counters: Counter[str]) -> ASGIAp
 
     async def refresh(request: Request) -> Response:
         wanted = message_of(RefreshRequest, await body_of(request))
-        snapshot = await supervisor.refresh(wanted.rejected_revision)
+        snapshot = await supervisor.refresh(wanted.rejected_revision, by_client=wanted.by_client)
         return json_response(snapshot.model_dump_json().encode())
 
     async def count_tokens(request: Request) -> Response:
@@ -82,18 +103,18 @@ def create_control_app(supervisor: Controlled, counters: Counter[str]) -> ASGIAp
     async def status(_: Request) -> Response:
         return json_response(supervisor.status().model_dump_json().encode())
 
-    async def stop(_: Request) -> Response:
-        supervisor.stop()
-        return Response(status_code=202)
-
     app = Starlette(
         routes=[
             Route("/watch", _Watch(supervisor)),
             Route("/refresh", refresh, methods=["POST"]),
             Route("/count_tokens", count_tokens, methods=["POST"]),
             Route("/status", status),
-            Route("/stop", stop, methods=["POST"]),
+            *account_routes(supervisor.account, supervisor.account_status),
+            *ending_routes(supervisor.ending),
             *response_routes(supervisor.responses),
+            *batch_routes(supervisor.batches, supervisor.dispatcher),
+            *file_routes(supervisor.batches),
+            *config_routes(supervisor.config, supervisor.reload),
         ],
         exception_handlers={CodexiaError: _render, 404: _no_such_call, 405: _no_such_call},
     )
@@ -115,10 +136,11 @@ class _Watch:
         with self._supervisor.watching(generation):
             async with asyncio.TaskGroup() as group:
                 sending = group.create_task(self._send_all(send))
-                gone = group.create_task(_until_gone(receive))
+                gone = group.create_task(until_gone(receive))
                 await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
                 sending.cancel()
                 gone.cancel()
+        self._supervisor.account.fleet.gone(query.get(b"worker", b"").decode("latin-1"))
         await send({"type": "http.response.body", "body": b""})
 
     async def _send_all(self, send: Send) -> None:
@@ -141,11 +163,6 @@ class _Counted:
         await self._app(scope, receive, send)
 
 
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 async def _no_such_call(request: Request, _: Exception) -> Response:
     error = NotFound(f"there is no call {request.method} {request.url.path}")
     return await _render(request, error)
@@ -154,4 +171,7 @@ async def _no_such_call(request: Request, _: Exception) -> Response:
 async def _render(_: Request, error: Exception) -> Response:
     if not isinstance(error, CodexiaError):
         raise error
-    return json_response(orjson.dumps(openai_envelope(error)), error.status)
+    payload = openai_envelope(error)
+    if error.retry_after_s is not None:
+        payload["retry_after_s"] = error.retry_after_s
+    return json_response(orjson.dumps(payload), error.status)

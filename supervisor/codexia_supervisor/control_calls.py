@@ -11,6 +11,7 @@ from codexia.errors import BadRequest, RequestTooLarge
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import Receive
 
 MAX_BODY_BYTES: Final = 64 * 1024
 MAX_PROMPT_BYTES: Final = 256 * 1024 * 1024
@@ -49,3 +50,23 @@ def message_of(kind: type[Message], body: bytearray) -> Message:
 def json_response(content: bytes, status: int = 200) -> Response:
     """Return an answer of JSON that is encoded already."""
     return Response(content, status, media_type="application/json")
+
+
+def limit_of(request: Request, default: int, maximum: int) -> int:
+    """Return how many entries a call for a page wants.
+
+    Raises:
+        BadRequest: it says no such number.
+    """
+    text = request.query_params.get("limit", "")
+    if not text:
+        return default
+    if not text.isdecimal() or not 1 <= int(text) <= maximum:
+        raise BadRequest(f"limit must be a number from 1 to {maximum}", param="limit")
+    return int(text)
+
+
+async def until_gone(receive: Receive) -> None:
+    """Return when the caller hung up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -30,6 +31,14 @@ class Gone:
     number: int
     status: int | None
 
+    @property
+    def reason(self) -> str:
+        """How it ended, for the log."""
+        if self.status is None or self.status >= 0:
+            return str(self.status)
+        hint = " (out of memory?)" if -self.status == signal.SIGKILL else ""
+        return f"{signal.Signals(-self.status).name}{hint}"
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -45,4 +54,9 @@ class Stop:
     kill_at: float
 
 
-Event: TypeAlias = Wanted | Leaving | Gone | Watched | Stop
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Let go of all generations; they serve on for the next supervisor."""
+
+
+Event: TypeAlias = Wanted | Leaving | Gone | Watched | Stop | HandOver

@@ -23,7 +23,10 @@ STEP_MS: Final = 200
 """How often the watcher's thread looks whether there are changes. An edit is live after at
 most two steps; at the library's 50 ms an idle supervisor woke four times as often."""
 
-SETTLE_MS: Final = 5000
+LOOK_MS: Final = 500
+"""How often the files themselves are looked at while no change is reported: network file systems
+and some of containers report none, and polling in the library's way costs far more."""
+
 RETRY_S: Final = 1.0
 MAX_LINKS: Final = 16
 
@@ -45,7 +48,8 @@ async def watch_files(
         except FileNotFoundError:
             await asyncio.sleep(RETRY_S)  # a directory went away just now
         except (OSError, WatchfilesRustInternalError) as error:
-            logger.warning("file changes are polled, the system does not report them: %s", error)
+            if not polling:
+                logger.warning("file changes are polled, none are reported: %s", error)
             polling = True
             await asyncio.sleep(RETRY_S)
 
@@ -59,23 +63,25 @@ async def _watch_once(
 ) -> None:
     """Watch until other directories or names matter than at the start."""
     scope = directories, names = _directories(files()), _names(files())
-    settled = False
+    seen: list[object] | None = None
     async for changes in awatch(
         *directories,
         watch_filter=None,
         debounce=2 * STEP_MS,
         step=STEP_MS,
-        rust_timeout=SETTLE_MS,
+        rust_timeout=LOOK_MS,
         yield_on_timeout=True,
         recursive=False,
         stop_event=stopping,
         force_polling=polling,
         ignore_permission_denied=True,
     ):
-        # The first time even without a change: there may have been one before the watch.
-        if settled and names.isdisjoint(path.rpartition("/")[2] for _, path in changes):
+        # Both, since two writes within a tick of the kernel's clock leave the same traces.
+        reported = not names.isdisjoint(path.rpartition("/")[2] for _, path in changes)
+        traces = _traces(files())
+        if traces == seen and not reported:
             continue
-        settled = True
+        seen = traces  # None before the first look: something may have changed before the watch
         changed()
         if (_directories(files()), _names(files())) != scope:
             return
@@ -97,6 +103,19 @@ def _names(files: Sequence[Path]) -> set[str]:
                 names.add(missing.name)
                 missing = missing.parent
     return names
+
+
+def _traces(files: Sequence[Path]) -> list[object]:
+    """Return what differs after a change, link by link."""
+    return [_trace(link) for file in files for link in _links(file)]
+
+
+def _trace(link: Path) -> object:
+    try:
+        entry = link.lstat()
+    except OSError as error:
+        return error.errno
+    return entry.st_dev, entry.st_ino, entry.st_ctime_ns, entry.st_size
 
 
 def _links(file: Path) -> list[Path]:

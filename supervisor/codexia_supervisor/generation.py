@@ -19,7 +19,7 @@ from codexia.control import GenerationHello, GenerationSpec
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
 STDERR: Final = 2
@@ -87,6 +87,29 @@ def sockets_in(directory: Path) -> dict[int, Path]:
     """Return the generation sockets of a directory by number, dead ones too."""
     found = ((_SOCKET_NAME.fullmatch(path.name), path) for path in directory.iterdir())
     return {int(match[1]): path for match, path in found if match}
+
+
+async def greet_all(
+    directory: Path, known: Collection[int], *, remove_dead: bool = False
+) -> list[tuple[Lifeline, socket.socket]]:
+    """Return what `greet` does of every generation in a directory that is not known yet.
+
+    Args:
+        directory: of the sockets.
+        known: numbers that are passed over.
+        remove_dead: whether the sockets of dead generations go; only who has the instance
+            lock and has started none may say so.
+    """
+    greeted: list[tuple[Lifeline, socket.socket]] = []
+    for number, path in sorted(sockets_in(directory).items()):
+        if number in known:
+            continue
+        try:
+            greeted.append(await greet(path))
+        except NoGeneration as absence:
+            if absence.dead and remove_dead:
+                path.unlink(missing_ok=True)
+    return greeted
 
 
 async def greet(path: Path) -> tuple[Lifeline, socket.socket]:

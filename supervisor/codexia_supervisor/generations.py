@@ -17,16 +17,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from codexia.control import GenerationSpec, GenerationStatus
-from codexia.files import replace_file
-from codexia_supervisor.events import Event, Gone, Leaving, Stop, Wanted, Watched
-from codexia_supervisor.generation import (
-    NoGeneration,
-    greet,
-    send_signal,
-    socket_of,
-    sockets_in,
-    spawn,
-)
+from codexia_supervisor.events import Event, Gone, HandOver, Leaving, Stop, Wanted, Watched
+from codexia_supervisor.generation import greet_all, send_signal, socket_of, spawn
+from codexia_supervisor.generation_numbers import GenerationNumbers
 from codexia_supervisor.listener import BindFailed, Listeners, who_listens
 from codexia_supervisor.plan import (
     Announce,
@@ -93,7 +86,7 @@ class Generations:
         self._snapshot = snapshot
         self._changed = changed
         self._command = command
-        self._number_file = home.run / "generation"
+        self._numbers = GenerationNumbers(home.run)
         self._observed: dict[int, Observed] = {}
         self._lifelines: dict[int, Lifeline] = {}
         self._children: set[int] = set()
@@ -102,6 +95,7 @@ class Generations:
         self._policy = RestartPolicy()
         self._start_at = 0.0
         self._stop: Stop | None = None
+        self._handed_over = False
         self._events: asyncio.Queue[Event] = asyncio.Queue()
 
     @property
@@ -112,8 +106,12 @@ class Generations:
     @property
     def serving(self) -> bool:
         """Whether a generation of the desired shape is ready."""
+        return self.serves(self._desired)
+
+    def serves(self, shape: Shape) -> bool:
+        """Return whether the newest generation is of this shape, and ready."""
         newest = newest_staying(self._living)
-        return newest is not None and newest.state == "ready" and newest.shape == self._desired
+        return newest is not None and newest.state == "ready" and newest.shape == shape
 
     def want(self, shape: Shape) -> None:
         """Make the newest generation be of this shape; forgives earlier failures."""
@@ -122,6 +120,10 @@ class Generations:
     def stop(self, grace_s: float) -> None:
         """Let all generations finish their streams, for so long; may be called again."""
         self._events.put_nowait(Stop(time.monotonic() + grace_s))
+
+    def hand_over(self) -> None:
+        """Let go of all generations, for a successor that adopts and renews them."""
+        self._events.put_nowait(HandOver())
 
     @contextmanager
     def watching(self, number: int | None) -> Generator[None]:
@@ -155,7 +157,7 @@ class Generations:
         )
 
     async def prepare(self) -> None:
-        """Take on the generations that a killed supervisor left, and open the socket.
+        """Take on the generations that another supervisor left, and open the socket.
 
         Raises:
             BindFailed: the address cannot be had; says what to do.
@@ -168,7 +170,7 @@ class Generations:
             except BindFailed as error:
                 # A generation that was spawned at the instant of the kill holds the port
                 # before it answers on its socket.
-                unseen = self._number_file.exists() and time.monotonic() < deadline
+                unseen = self._numbers.known and time.monotonic() < deadline
                 if not (error.taken and unseen):
                     raise await _explained(error, self._desired) from error
                 await asyncio.sleep(GREETING_RETRY_S)
@@ -177,16 +179,19 @@ class Generations:
                 return
 
     async def run(self) -> None:
-        """Keep the generations as desired, until after `stop` the last one is gone."""
-        while self._stop is None or self._observed:
+        """Keep the generations as desired, until `hand_over`, or the last is gone after `stop`."""
+        while not self._handed_over and (self._stop is None or self._observed):
             steps = self._plan()
             for action in steps.actions:
                 await self._carry_out(action)
             if not steps.actions:
                 await self._next_event(steps.wake_at)
-            addresses = {observed.shape.address for observed in self._living}
+            addresses = {each.shape.address for each in self._living if each.leaving_at is None}
             self._listeners.keep_only(set() if self._stop else addresses | {self._desired.address})
-        self._number_file.unlink(missing_ok=True)
+        if self._handed_over:
+            self._numbers.hand_over(self._observed)
+        else:
+            self._numbers.forget()
 
     @property
     def _living(self) -> tuple[Observed, ...]:
@@ -243,12 +248,14 @@ class Generations:
                 self.problem = ""
             case Leaving(number):
                 self._on_leaving(number)
-            case Gone(number, status):
-                self._on_gone(number, status)
+            case Gone():
+                self._on_gone(event)
             case Watched():
                 pass
             case Stop():
                 self._stop = event
+            case HandOver():
+                self._handed_over = self._stop is None
 
     def _on_leaving(self, number: int) -> None:
         observed = self._observed.get(number)
@@ -258,8 +265,9 @@ class Generations:
         self._fail(observed)
         observed.leaving_at = time.monotonic()
 
-    def _on_gone(self, number: int, status: int | None) -> None:
-        if status is None and number in self._children:
+    def _on_gone(self, gone: Gone) -> None:
+        number = gone.number
+        if gone.status is None and number in self._children:
             return  # its exit status is on the way
         observed = self._observed.pop(number, None)
         if observed is None:
@@ -271,9 +279,9 @@ class Generations:
         if observed.leaving_at is not None:
             logger.info("generation ended generation=%s", number)
             return
-        logger.error("generation failed generation=%s exit=%s", number, _told(status))
+        logger.error("generation failed generation=%s exit=%s", number, gone.reason)
         self._fail(observed)
-        if status == os.EX_CONFIG:
+        if gone.status == os.EX_CONFIG:
             self._start_at = float("inf")
             self.problem = "the workers refuse the configuration; see the log and correct it"
             logger.error("%s", self.problem)
@@ -300,8 +308,9 @@ class Generations:
             self._start_at = time.monotonic() + BIND_RETRY_S
             logger.error("%s", self.problem)  # noqa: TRY400 - the text says it all
             return
-        number = self._next_number()
-        # Observed first: the snapshot below already has the address of this one.
+        number = self._numbers.next(self._observed)
+        # First, so that the snapshot below has the address of this one already.
+        self._changed()
         observed = Observed(number, shape, time.monotonic())
         spec = GenerationSpec(
             generation=number,
@@ -332,23 +341,18 @@ class Generations:
 
     async def _find(self, *, remove_dead: bool = False) -> None:
         """Greet every generation of this home that was not greeted yet."""
-        for number, path in sorted(sockets_in(self._home.socket_dir).items()):
-            if number in self._lifelines:
-                continue
-            try:
-                lifeline, listening = await greet(path)
-            except NoGeneration as absence:
-                if absence.dead and remove_dead:
-                    path.unlink(missing_ok=True)
-            else:
-                self._greeted(lifeline, listening)
+        greeted = await greet_all(self._home.socket_dir, self._lifelines, remove_dead=remove_dead)
+        for lifeline, listening in greeted:
+            self._greeted(lifeline, listening)
 
     def _greeted(self, lifeline: Lifeline, listening: socket.socket) -> None:
         hello, number = lifeline.hello, lifeline.hello.generation
         shape = Shape(hello.version, hello.bind_host, hello.bind_port, hello.workers)
         if number not in self._observed:
             logger.info("generation adopted generation=%s pid=%s", number, hello.pid)
-            self._observed[number] = Observed(number, shape, time.monotonic(), hello.pid)
+            self._observed[number] = Observed(
+                number, shape, time.monotonic(), hello.pid, self._numbers.outdated(number)
+            )
         self._listeners.take(shape.address, listening)
         self._lifelines[number] = lifeline
         lifeline.follow(
@@ -366,26 +370,9 @@ class Generations:
                     self.problem = ""
                 self._changed()
 
-    def _next_number(self) -> int:
-        """Return a number that no living generation has, not even one that nobody sees yet."""
-        try:
-            last = int(self._number_file.read_text())
-        except (OSError, ValueError):
-            last = 0
-        number = max(last, *self._observed, 0) + 1
-        replace_file(self._number_file, b"%d\n" % number)
-        return number
-
 
 async def _explained(error: BindFailed, shape: Shape) -> BindFailed:
     if not error.taken:
         return error
     advice = await who_listens(*shape.address)
     return BindFailed(f"{error.message}; {advice}", taken=True)
-
-
-def _told(status: int | None) -> str:
-    if status is None or status >= 0:
-        return str(status)
-    hint = " (out of memory?)" if -status == signal.SIGKILL else ""
-    return f"{signal.Signals(-status).name}{hint}"

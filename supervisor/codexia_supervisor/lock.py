@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 
 
 class AlreadyRunning(CodexiaError):
-    """Another supervisor holds this home."""
+    """Another supervisor holds this home.
+
+    Attributes:
+        pid: of that one, "?" where it is not known.
+    """
+
+    def __init__(self, pid: str) -> None:
+        super().__init__(
+            f"codexia is already running here as process {pid}; take over from it with "
+            "--replace, stop it first, or set CODEXIA_HOME to run another one"
+        )
+        self.pid = pid
 
 
 class InstanceLock:
@@ -31,10 +42,7 @@ class InstanceLock:
         except BlockingIOError:
             pid = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip()
             os.close(self._descriptor)
-            raise AlreadyRunning(
-                f"codexia is already running here as process {pid or '?'}; "
-                "stop it first, or set CODEXIA_HOME to run another one"
-            ) from None
+            raise AlreadyRunning(pid or "?") from None
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 

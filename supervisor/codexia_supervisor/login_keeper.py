@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from codexia.control import Login
-from codexia.errors import CodexiaError, LoginRequired, SupervisorUnavailable
+from codexia.errors import CodexiaError, LoginRequired, RateLimited, SupervisorUnavailable
 from codexia.oauth.client import AuthorityClient
 from codexia.oauth.credentials import (
     Credentials,
@@ -23,7 +23,8 @@ from codexia.oauth.credentials import (
     read_credentials,
     write_credentials,
 )
-from codexia.oauth.renewal import NotSaved, credentials_lock, renew
+from codexia.oauth.lock import credentials_lock
+from codexia.oauth.renewal import NotSaved, renew
 from codexia.oauth.replies import AuthorityUnavailable, LoginExpired
 from codexia_supervisor.refresh_schedule import RefreshSchedule
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("codexia.supervisor")
 
 NOT_LOGGED_IN: Final = "not logged in; run `codexia login`"
+NOT_REFRESHED: Final = (
+    "the login cannot be refreshed and ends with its access token; run `codexia login` before that"
+)
 LOOK_EVERY_S: Final = 60.0
 """Longest wait between looks at the wall clock, which goes on while the host sleeps."""
 
@@ -79,6 +83,8 @@ class LoginKeeper:
     def configure(self, path: Path, issuer: str, user_agent: str) -> None:
         """Hold the login at `path`, and refresh it with this authority from now on."""
         self._path = path
+        if issuer != self._authority.issuer:
+            self._dead.clear()  # what one authority refuses, another may take
         self._authority = AuthorityClient(issuer, user_agent)
         self.reload()
 
@@ -95,17 +101,19 @@ class LoginKeeper:
             self._consider(stored)
         self._settle()
 
-    async def refresh(self, rejected_revision: int | None) -> None:
+    async def refresh(self, rejected_revision: int | None, *, by_client: bool = False) -> None:
         """Return once there is a newer login than the rejected one.
 
         Any number of callers cause one refresh.
 
         Args:
             rejected_revision: of the login that the backend refused; None forces a refresh.
+            by_client: whether it is forced by a program, which may not know when to stop.
 
         Raises:
             LoginRequired: a person has to log in.
             AuthorityUnavailable: the authority does not answer; later it may.
+            RateLimited: there were many refreshes just now, and a client wants another.
         """
         if self._newer_than(rejected_revision):
             return
@@ -117,6 +125,8 @@ class LoginKeeper:
         if rejected_revision is not None:
             self._rejected = True
             self._check_rate()
+        elif by_client and self._waiting is None:
+            self._check_client_rate()
         if self._waiting is None:
             self._waiting = asyncio.get_running_loop().create_future()
             self._wake.set()
@@ -173,6 +183,14 @@ class LoginKeeper:
         if self._failure is not None and now < self._schedule.retry_at:
             raise self._failure
 
+    def _check_client_rate(self) -> None:
+        now = time.time()
+        if wait_s := self._schedule.exhausted_for_s(now) or max(0, self._schedule.retry_at - now):
+            raise RateLimited(
+                "the login was refreshed, or failed to be, just now; it stays fresh by itself",
+                retry_after_s=wait_s,
+            )
+
     def _due_at(self) -> float:
         """Return when to do something next, unix seconds."""
         held = self._credentials
@@ -209,7 +227,8 @@ class LoginKeeper:
         return error
 
     def _renewed(self, held: Credentials, renewed: Credentials | None) -> CodexiaError | None:
-        self._spent.add(held.refresh_token)
+        if held.refresh_token:
+            self._spent.add(held.refresh_token)
         self._take(renewed)
         if renewed is None:
             return LoginRequired(NOT_LOGGED_IN)
@@ -261,7 +280,7 @@ class LoginKeeper:
                 self._schedule.failed(time.time())
                 return NotSaved(self._path, held)
         self._unsaved = False
-        self._schedule.retry_at = 0.0
+        self._schedule.recovered()
         self.reload()  # a person may have logged in meanwhile, and that counts more
         return None
 
@@ -298,7 +317,8 @@ class LoginKeeper:
         )
         trouble = dead or self._failure
         unsaved = f"the login could not be saved at {self._path}" if self._unsaved else ""
-        return login, "", unsaved or (trouble.message if trouble else self._unreadable)
+        lasting = "" if held.refresh_token else NOT_REFRESHED
+        return login, "", unsaved or (trouble.message if trouble else self._unreadable or lasting)
 
     def _why_expired(self, held: Credentials) -> str:
         if not held.refresh_token:

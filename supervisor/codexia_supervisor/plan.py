@@ -8,7 +8,8 @@
 | leaving | stops, by our order or its own decision |
 
 The newest generation that is not leaving is the one that counts. If it is not of the desired
-shape a newer one is started, and what is older drains only after that one is ready.
+shape, or was handed over by an earlier supervisor, a newer one is started, and what is older
+drains only after that one is ready.
 """
 
 from __future__ import annotations
@@ -43,12 +44,17 @@ class Shape:
 
 @dataclass(slots=True)
 class Observed:
-    """One generation as far as the supervisor knows; times are monotonic seconds."""
+    """One generation as far as the supervisor knows; times are monotonic seconds.
+
+    Attributes:
+        outdated: whether a new one is wanted even if it were of the same shape.
+    """
 
     number: int
     shape: Shape
     born_at: float
     pid: int = 0
+    outdated: bool = False
     ready_at: float | None = None
     announced_at: float | None = None
     leaving_at: float | None = None
@@ -120,7 +126,7 @@ def plan(generations: Sequence[Observed], desired: Shape, now: float, *, start_a
     """
     steps = Plan()
     newest = newest_staying(generations)
-    if newest is None or newest.shape != desired:
+    if newest is None or newest.outdated or newest.shape != desired:
         steps.at(start_at, now, Start())
     elif newest.ready_at is None:
         steps.at(newest.born_at + START_TIMEOUT_S, now, Kill(newest.number))

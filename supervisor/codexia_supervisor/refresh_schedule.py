@@ -33,7 +33,9 @@ class RefreshSchedule:
         self._burst: deque[float] = deque(maxlen=BURST)
 
     def due_at(self, held: Credentials) -> float:
-        """Return when to refresh a login next."""
+        """Return when to refresh a login next; what failed is tried again however fresh it is."""
+        if self._failures:
+            return self.retry_at
         if held.expires_at == 0:
             due = self._refreshed_at + UNKNOWN_LIFETIME_S if self._refreshed_at else 0.0
         else:
@@ -41,20 +43,31 @@ class RefreshSchedule:
             if self._refreshed_at:
                 # Tokens that live shorter than our margin are used for half of their life.
                 due = max(due, (self._refreshed_at + held.expires_at) / 2)
-        return max(self.retry_at, due)
+        return due
 
     def exhausted(self, now: float) -> bool:
         """Return whether there were so many refreshes that rejections cause no more for now."""
-        return len(self._burst) == BURST and now - self._burst[0] < BURST_WINDOW_S
+        return self.exhausted_for_s(now) > 0
+
+    def exhausted_for_s(self, now: float) -> float:
+        """Return how long there will have been too many refreshes; 0 if there were few."""
+        if len(self._burst) < BURST:
+            return 0.0
+        return max(0.0, self._burst[0] + BURST_WINDOW_S - now)
 
     def failed(self, now: float) -> None:
         """Put the next try off, further each time."""
         self.retry_at = now + min(FIRST_RETRY_S * 2 ** min(self._failures, 16), MAX_RETRY_S)
         self._failures += 1
 
+    def recovered(self) -> None:
+        """Forget the failures."""
+        self.retry_at, self._failures = 0.0, 0
+
     def replaced(self) -> None:
         """Start over with a login that came from elsewhere."""
-        self.retry_at, self._failures, self._refreshed_at = 0.0, 0, 0.0
+        self.recovered()
+        self._refreshed_at = 0.0
 
     def refreshed(self, now: float) -> None:
         """Start over with a fresh login."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import zstandard
 from sqlalchemy import delete, func, insert, select
 
-from codexia_supervisor.state import ITEMS, RESPONSES
+from codexia_supervisor.tables import ITEMS, RESPONSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,28 +10,14 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import (
-    URL,
-    BigInteger,
-    Column,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    event,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import URL, event, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from codexia.errors import StateUnavailable
+from codexia_supervisor.batches.tables import TABLES as BATCH_TABLES
+from codexia_supervisor.tables import ITEMS, METADATA, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -40,45 +26,18 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-METADATA: Final = MetaData()
-
-_BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only by INTEGER
-
-SCHEMA_VERSION: Final = Table(
-    "schema_version", METADATA, Column("version", Integer, nullable=False)
-)
-
-RESPONSES: Final = Table(
-    "responses",
-    METADATA,
-    Column("number", _BIG, primary_key=True, autoincrement=True),
-    Column("key_name", String(64), nullable=False),
-    Column("response_id", String(160), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("size_bytes", BigInteger, nullable=False),
-    Column("content", LargeBinary, nullable=False),
-    UniqueConstraint("key_name", "response_id"),
-    Index("responses_by_age", "created_at"),
-)
-"""Stored responses; `number` grows with time, `content` is compressed, `size_bytes` its size."""
-
-ITEMS: Final = Table(
-    "items",
-    METADATA,
-    Column("response", _BIG, ForeignKey(RESPONSES.c.number, ondelete="CASCADE"), primary_key=True),
-    Column("item_id", String(160), primary_key=True),
-    Column("content", LargeBinary, nullable=False),
-    Index("items_by_id", "item_id"),
-)
-"""Output items of stored responses, compressed; they go when their response goes."""
-
 
 async def _add_items(connection: AsyncConnection) -> None:
     """Make room for items. Those of the responses that are there stay unknown until they age."""
     await connection.run_sync(ITEMS.create)
 
 
-MIGRATIONS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_add_items,)
+async def _add_batches(connection: AsyncConnection) -> None:
+    for table in BATCH_TABLES:
+        await connection.run_sync(table.create)
+
+
+MIGRATIONS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_add_items, _add_batches)
 """`MIGRATIONS[n]` brings a file of version n + 1 to version n + 2, in one transaction."""
 
 NEWEST: Final = len(MIGRATIONS) + 1
@@ -92,9 +51,6 @@ PRAGMAS: Final = (
     # Pruning then gives the space back. Before the first table, or it does nothing.
     "PRAGMA auto_vacuum = FULL",
     "PRAGMA journal_mode = WAL",
-    # A crash of the process loses nothing; one of the host may lose the last moments, which
-    # costs a client the whole input sent again.
-    "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",  # which SQLite else only parses
     f"PRAGMA busy_timeout = {LOCK_WAIT_MS}",
     f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}",
@@ -102,7 +58,10 @@ PRAGMAS: Final = (
 
 
 class State:
-    """An open state.db; its one connection serves one transaction at a time."""
+    """An open state.db; its one connection serves one transaction at a time, first come first.
+
+    So nobody ever meets a lock of ours, and transactions have to be short.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -110,6 +69,7 @@ class State:
         self._engine = create_async_engine(url, pool_size=1, max_overflow=0)
         event.listen(self._engine.sync_engine, "connect", _prepare)
         event.listen(self._engine.sync_engine, "begin", _begin)
+        self._durable = self._engine.execution_options(durable=True)
 
     @classmethod
     async def open(cls, path: Path) -> State:
@@ -129,14 +89,19 @@ class State:
         return state
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[AsyncConnection]:
+    async def transaction(self, *, durable: bool = False) -> AsyncGenerator[AsyncConnection]:
         """Give a connection whose statements count together or not at all.
+
+        Args:
+            durable: it outlives a crash of the host too, which takes some milliseconds. Without
+                it that may lose the last moments, a crash of the process nothing.
 
         Raises:
             StateUnavailable: the database failed.
         """
+        engine = self._durable if durable else self._engine
         try:
-            async with self._engine.begin() as connection:
+            async with engine.begin() as connection:
                 yield connection
         except (DBAPIError, PoolTimeout) as error:
             raise StateUnavailable(_problem(self._path, error)) from error
@@ -164,6 +129,8 @@ def _prepare(connection: Any, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    durable = connection.get_execution_options().get("durable")
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     connection.exec_driver_sql("BEGIN")
 
 
@@ -188,5 +155,6 @@ async def _migrate(connection: AsyncConnection, path: Path) -> None:
 def _problem(path: Path, error: Exception) -> str:
     """Return the driver's own word; the text of SQLAlchemy's errors may hold what was stored."""
     reason = getattr(error, "orig", None) or type(error).__name__
-    step = "close whatever has it open" if "locked" in str(reason) else "move it away to begin anew"
-    return f"{path} cannot be used: {reason}; {step}"
+    steps = {"locked": "close whatever has it open", "full": "make room on the disk"}
+    said = (step for word, step in steps.items() if word in str(reason))
+    return f"{path} cannot be used: {reason}; {next(said, 'move it away to begin anew')}"

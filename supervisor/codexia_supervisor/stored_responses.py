@@ -1,8 +1,4 @@
-"""The stored responses as the supervisor has them: opened when first needed, pruned, or broken.
-
-A state.db that cannot be used costs what is stored, never a request: each call fails at once
-with the reason, `problem` shows it, and after `RETRY_S` the file is tried again.
-"""
+"""The stored responses as the supervisor has them: found, put and pruned."""
 
 from __future__ import annotations
 
@@ -10,22 +6,19 @@ import asyncio
 import logging
 import time
 from contextlib import asynccontextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from codexia.errors import StateUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-    from pathlib import Path
 
-    from codexia.config import Settings
+    from codexia.settings import Settings
     from codexia_supervisor.response_store import ResponseStore
-    from codexia_supervisor.state import State
+    from codexia_supervisor.state_file import StateFile
 
 logger = logging.getLogger("codexia.supervisor")
 
-RETRY_S: Final = 5.0
 PRUNE_EVERY_S: Final = 600.0
 PRUNE_SOON_S: Final = 1.0
 SLACK: Final = 16
@@ -33,20 +26,11 @@ SLACK: Final = 16
 
 
 class StoredResponses:
-    """The way of the control API to the store.
+    """The way of the control API to the store."""
 
-    Attributes:
-        problem: why nothing can be stored or found now, "" when all is well.
-    """
-
-    def __init__(self, path: Path, settings: Callable[[], Settings]) -> None:
-        self.problem = ""
-        self._path = path
+    def __init__(self, file: StateFile, settings: Callable[[], Settings]) -> None:
+        self._file = file
         self._settings = settings
-        self._opening = asyncio.Lock()
-        self._state: State | None = None
-        self._store: ResponseStore | None = None
-        self._retry_at = 0.0
         self._put_bytes = 0
         self._prune_soon = asyncio.Event()
 
@@ -76,7 +60,7 @@ class StoredResponses:
         Raises:
             StateUnavailable: state.db cannot be used.
         """
-        if not self._exists:
+        if not self._file.exists:
             return None
         async with self._using() as store:
             return await store.get(key_name, response_id, self._oldest)
@@ -87,7 +71,7 @@ class StoredResponses:
         Raises:
             StateUnavailable: state.db cannot be used.
         """
-        if not self._exists:
+        if not self._file.exists:
             return {}
         async with self._using() as store:
             return await store.items(key_name, ids, self._oldest)
@@ -98,35 +82,27 @@ class StoredResponses:
         Raises:
             StateUnavailable: state.db cannot be used.
         """
-        if not self._exists:
+        if not self._file.exists:
             return False
         async with self._using() as store:
             return await store.delete(key_name, response_id, self._oldest)
 
     async def run(self) -> None:
-        """Keep the store within its bounds, until cancelled; then close it."""
-        try:
-            while True:
-                if self._exists:
-                    await self._prune()
-                try:
-                    async with asyncio.timeout(PRUNE_EVERY_S):
-                        await self._prune_soon.wait()
-                    # Those who wait for their answer first.
-                    await asyncio.sleep(PRUNE_SOON_S)
-                except TimeoutError:
-                    continue
-        finally:
-            await self._close()
+        """Keep the store within its bounds, until cancelled."""
+        while True:
+            if self._file.exists:
+                await self._prune()
+            try:
+                async with asyncio.timeout(PRUNE_EVERY_S):
+                    await self._prune_soon.wait()
+                # Those who wait for their answer first.
+                await asyncio.sleep(PRUNE_SOON_S)
+            except TimeoutError:
+                continue
 
     def prune_soon(self) -> None:
         """Take on bounds that may have changed."""
         self._prune_soon.set()
-
-    @property
-    def _exists(self) -> bool:
-        """Whether there is anything to look into, so that looking does not create it."""
-        return self._store is not None or self._path.exists()
 
     @property
     def _max_bytes(self) -> int:
@@ -143,43 +119,18 @@ class StoredResponses:
             async with self._using() as store:
                 pruned = await store.prune(self._oldest, self._max_bytes)
         except StateUnavailable:
-            return  # `problem` has it
+            return  # the file's `problem` has it
         if pruned:
             logger.info("stored responses pruned count=%s", pruned)
 
     @asynccontextmanager
     async def _using(self) -> AsyncGenerator[ResponseStore]:
-        """Give the open store; a failure closes it, so that a mended file is found.
+        """Give the open store.
 
         Raises:
             StateUnavailable: state.db cannot be used.
         """
-        if time.monotonic() < self._retry_at:
-            raise StateUnavailable(self.problem)
-        try:
-            yield await self._opened()
-        except StateUnavailable as error:
-            self._retry_at = time.monotonic() + RETRY_S
-            if error.message != self.problem:
-                logger.error("%s", error.message)  # noqa: TRY400 - the text says it all
-            self.problem = error.message
-            await self._close()
-            raise
-        self.problem = ""
+        async with self._file.using() as state:
+            from codexia_supervisor.response_store import ResponseStore  # noqa: PLC0415
 
-    async def _opened(self) -> ResponseStore:
-        async with self._opening:
-            if self._store is None:
-                # In a thread: the import of SQLAlchemy takes longer than the loop may stand still.
-                await asyncio.to_thread(import_module, "codexia_supervisor.response_store")
-                from codexia_supervisor.response_store import ResponseStore  # noqa: PLC0415
-                from codexia_supervisor.state import State  # noqa: PLC0415
-
-                self._state = await State.open(self._path)
-                self._store = ResponseStore(self._state)
-            return self._store
-
-    async def _close(self) -> None:
-        state, self._state, self._store = self._state, None, None
-        if state is not None:
-            await state.close()
+            yield ResponseStore(state)

@@ -10,25 +10,35 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from codexia import __version__
+from codexia.account import GatewayStatus
 from codexia.codex.upstream import CodexUpstream
 from codexia.control import SupervisorStatus
+from codexia_supervisor.account import Account
+from codexia_supervisor.backend import Backend
+from codexia_supervisor.batches.batches import Batches
+from codexia_supervisor.batches.conditions import LiveConditions
+from codexia_supervisor.batches.content import Contents
+from codexia_supervisor.batches.dispatcher import Dispatcher
 from codexia_supervisor.catalogue import Catalogue
 from codexia_supervisor.control_app import create_control_app
 from codexia_supervisor.control_server import ControlServer
+from codexia_supervisor.ending import Ending
 from codexia_supervisor.file_watch import watch_files
 from codexia_supervisor.generations import COMMAND, Generations
 from codexia_supervisor.listener import bracketed
 from codexia_supervisor.login_keeper import LoginKeeper
 from codexia_supervisor.plan import Shape
 from codexia_supervisor.snapshot import SnapshotFeed, build_snapshot
+from codexia_supervisor.state_file import StateFile
 from codexia_supervisor.stored_responses import StoredResponses
 from codexia_supervisor.token_counter import TokenCounter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from codexia.account import AccountStatus
     from codexia.config import Settings
     from codexia.control import Snapshot
     from codexia.paths import Home
@@ -36,17 +46,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("codexia.supervisor")
 
-STOP_GRACE_S = 30.0
-"""How long running streams may take to finish after the first signal."""
+LAST_CALLS_S = 30.0
+"""How long the calls under way may take to be answered at the end."""
 
 
 class Supervisor:
     """Settings, login, catalogue and generations of one home, and the feed that joins them.
 
     Attributes:
+        ending: how it ends, and when.
+        account: what its plan has left, and what the workers did with it.
         feed: what workers serve by.
+        config: the settings.
         token_counter: the one tokenizer of all workers.
         responses: what clients may ask for again.
+        batches: the requests that may wait.
+        dispatcher: hands those to the workers.
     """
 
     def __init__(
@@ -54,6 +69,7 @@ class Supervisor:
         home: Home,
         config: LiveConfig,
         listening: Callable[[str], None],
+        restarted: Callable[[], Awaitable[bool]],
         command: Sequence[str] = COMMAND,
     ) -> None:
         """Assemble a supervisor; it does nothing until `run`.
@@ -62,27 +78,35 @@ class Supervisor:
             home: whose lock the caller holds.
             config: the settings.
             listening: called with the URL whenever another one begins to be served.
+            restarted: tells whether the service manager that stops us starts us again.
             command: what a generation of workers is started with.
         """
         settings = config.settings
         self._home = home
-        self._config = config
+        self.config = config
         self._listening = listening
         self._announced = ""
         self._started_at = time.time()
         self._counters: Counter[str] = Counter()
-        self._stop_asked = False
         self._stopping = asyncio.Event()
         self._login = LoginKeeper(
             self._auth_file, settings.oauth_issuer, settings.user_agent, self._publish
         )
-        self._catalogue = Catalogue(self._login, self._upstream, self._publish)
+        backend = Backend(self._login, self._upstream)
+        self._catalogue = Catalogue(self._login, self._upstream, backend, self._publish)
+        self.account = Account(self._login, backend, self._publish)
         self.feed = SnapshotFeed(build_snapshot(settings, None, "", (), settings.bind_port, 0))
         self.token_counter = TokenCounter()
-        self.responses = StoredResponses(home.state_file, lambda: self._config.settings)
+        self._state_file = StateFile(home.state_file)
+        self.responses = StoredResponses(self._state_file, lambda: self.config.settings)
         self._generations = Generations(
             home, _shape(settings), lambda: self.feed.newest, self._publish, command
         )
+        contents = Contents(home.batches)
+        conditions = LiveConditions(config, self._login, self.account, self._generations)
+        self.dispatcher = Dispatcher(self._state_file, contents, conditions, time.time)
+        self.batches = Batches(self._state_file, contents, self.dispatcher, time.time)
+        self.ending = Ending(self._generations, restarted)
         self._login.reload()
 
     @property
@@ -91,7 +115,7 @@ class Supervisor:
         return self._login.hint
 
     async def prepare(self) -> None:
-        """Take on what a killed supervisor left, and open the socket.
+        """Take on what another supervisor left, and open the socket.
 
         Raises:
             BindFailed: the address cannot be had; says what to do.
@@ -100,29 +124,40 @@ class Supervisor:
         self._publish()
 
     async def run(self) -> None:
-        """Serve until `stop`."""
+        """Serve until `ending` says otherwise."""
         control = ControlServer(create_control_app(self, self._counters), self._home.control_socket)
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(control.run())
             logins = group.create_task(self._login.run(self._stopping))
             models = group.create_task(self._catalogue.run())
+            account = group.create_task(self.account.run())
             storing = group.create_task(self.responses.run())
+            batching = group.create_task(self.batches.run())
+            working = group.create_task(self.dispatcher.run())
             files = group.create_task(watch_files(self._files, self.reload, self._stopping))
+            ending = group.create_task(self.ending.run())
             await self._generations.run()
+            ending.cancel()
+            models.cancel()
+            account.cancel()
+            # Calls first, logins after: who asked for a refresh gets it, also at a hand-over.
+            self.feed.close()
+            self.dispatcher.close()
+            control.stop()
+            await asyncio.wait((serving,), timeout=LAST_CALLS_S)
+            serving.cancel()
             self._stopping.set()
             self._login.wake()
-            models.cancel()
             await asyncio.wait((logins, files))
-            self.feed.close()
-            control.stop()
-            await serving
-            storing.cancel()
+            for keeping in (storing, batching, working):
+                keeping.cancel()
+        await self._state_file.close()
 
     def reload(self) -> None:
         """Take on what changed in config.json and auth.json."""
-        before = self._config.settings
-        if self._config.reload():
-            settings = self._config.settings
+        before = self.config.settings
+        if self.config.reload():
+            settings = self.config.settings
             logger.info("configuration changed")
             logging.getLogger("codexia").setLevel(settings.log_level.upper())
             if _shape(settings) != _shape(before) or self._generations.problem:
@@ -133,22 +168,17 @@ class Supervisor:
             self._login.reload()
         self._publish()
 
-    def stop(self) -> None:
-        """Finish the running streams and end; a second call ends at once."""
-        self._generations.stop(0.0 if self._stop_asked else STOP_GRACE_S)
-        self._stop_asked = True
-
     def watching(self, generation: int | None) -> AbstractContextManager[None]:
         """Count a worker of a generation as following the snapshots."""
         return self._generations.watching(generation)
 
-    async def refresh(self, rejected_revision: int | None) -> Snapshot:
+    async def refresh(self, rejected_revision: int | None, *, by_client: bool = False) -> Snapshot:
         """Return a snapshot with a login that is newer than the rejected one.
 
         Raises:
             CodexiaError: there is none to be had.
         """
-        await self._login.refresh(rejected_revision)
+        await self._login.refresh(rejected_revision, by_client=by_client)
         self._publish()
         return self.feed.newest
 
@@ -156,11 +186,11 @@ class Supervisor:
         """Return the supervisor's account of itself."""
         login = self._login.login
         problems = (
-            self._config.problem,
+            self.config.problem,
             self._login.problem,
             self._generations.problem,
             self._catalogue.problem,
-            self.responses.problem,
+            self._state_file.problem,
         )
         return SupervisorStatus(
             version=__version__,
@@ -171,20 +201,44 @@ class Supervisor:
             logged_in=login is not None,
             login_hint=self._login.hint,
             token_expires_at=login.expires_at if login else None,
+            auth_file=str(self._auth_file.resolve()),
             generations=self._generations.statuses(),
             models=self.feed.newest.models.ids,
             problems=tuple(problem for problem in problems if problem),
+            config_problem=self.config.problem,
+            config_warnings=self.config.warnings,
+            sources=dict(self.config.sources),
+            pinned=self.config.pinned,
+            workers_problem=self._generations.problem,
+            settled=self._generations.serves(_shape(self.config.settings)),
             counters=dict(self._counters),
+            batches=self.dispatcher.activity(),
         )
+
+    async def account_status(self) -> AccountStatus:
+        """Return login, quota and gateway, as `GET /v1/status` shows them."""
+        status = self.status()
+        gateway = GatewayStatus(
+            version=status.version,
+            pid=status.pid,
+            started_at=status.started_at,
+            uptime_seconds=int(time.time() - status.started_at),
+            bind=status.bind,
+            revision=status.revision,
+            workers=sum(each.workers for each in status.generations),
+            generations=status.generations,
+            problems=status.problems,
+        )
+        return (await self.account.status()).model_copy(update={"gateway": gateway})
 
     @property
     def _auth_file(self) -> Path:
-        configured = self._config.settings.auth_file
+        configured = self.config.settings.auth_file
         return self._home.auth_file if configured is None else configured.expanduser()
 
     @property
     def _address(self) -> str:
-        settings, listener = self._config.settings, self._generations.listener
+        settings, listener = self.config.settings, self._generations.listener
         if listener is not None:
             return listener.address
         return f"{bracketed(settings.bind_host)}:{settings.bind_port}"
@@ -193,7 +247,7 @@ class Supervisor:
         return [self._home.config_file, self._auth_file]
 
     def _upstream(self) -> CodexUpstream:
-        settings = self._config.settings
+        settings = self.config.settings
         return CodexUpstream(
             settings.upstream_base_url,
             settings.originator,
@@ -204,7 +258,7 @@ class Supervisor:
     def _publish(self) -> None:
         """Bring the feed to what all parts say now."""
         listener = self._generations.listener
-        settings = self._config.settings
+        settings = self.config.settings
         self.feed.publish(
             build_snapshot(
                 settings,
@@ -213,9 +267,11 @@ class Supervisor:
                 self._catalogue.models,
                 listener.bound_port if listener else self.feed.newest.bind_port,
                 self._generations.drain_before,
-            )
+            ).model_copy(update={"cooldowns": self.account.cooldowns})
         )
         self._catalogue.look()
+        self.dispatcher.wake()
+        self.account.look()
         if self._generations.serving and self._address != self._announced:
             self._announced = self._address
             self._listening(f"http://{self._address}")

@@ -7,7 +7,21 @@ import subprocess
 import sys
 
 TIMEOUT_S = 20.0
-COMMANDS = ("serve", "login", "status", "models", "demo", "simulate")
+COMMANDS = (
+    "serve",
+    "login",
+    "logout",
+    "refresh",
+    "status",
+    "config",
+    "daemon",
+    "update",
+    "completion",
+    "models",
+    "batches",
+    "demo",
+    "simulate",
+)
 
 
 def codexia(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

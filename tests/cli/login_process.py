@@ -6,9 +6,10 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -31,7 +32,7 @@ TERMINAL_LAUNCHER = (
 
 
 class LoginProcess:
-    """A login that waits for its paste.
+    """A login that waits for its browser, its paste or its approval.
 
     Attributes:
         output: everything it wrote so far, and what the terminal echoed.
@@ -53,10 +54,14 @@ class LoginProcess:
             "CODEXIA_HOME": str(home),
             "CODEXIA_OAUTH_ISSUER": simulator.url,
             "TERM": "xterm",
+            # No browser of whoever runs the tests.
+            "DISPLAY": "",
+            "WAYLAND_DISPLAY": "",
             **environment,
         }
         if terminal:
             self._ours, theirs = pty.openpty()
+            self.modes_before = termios.tcgetattr(theirs)
             start = ["-c", TERMINAL_LAUNCHER, "login", *flags]
             stdin = stdout = theirs
         else:
@@ -92,11 +97,16 @@ class LoginProcess:
             while chunk := os.read(self._ours, 65536):
                 self.output += chunk.decode(errors="replace")
 
+    def wait_for(self, text: str) -> str:
+        """Wait until it says that; return everything it wrote."""
+        wait_until(lambda: text in self.output or self.popen.poll() is not None, text)
+        assert text in self.output, self.output
+        return self.output
+
     @property
     def address(self) -> str:
         """The address to open."""
-        last = PROMPT if self.terminal else "paste it here."
-        wait_until(lambda: last in self.output or self.popen.poll() is not None, last)
+        self.wait_for(PROMPT if self.terminal else "paste it here.")
         return next(line for line in self.output.split() if "/oauth/authorize?" in line)
 
     @property
@@ -109,6 +119,14 @@ class LoginProcess:
         reply = httpx.get(self.address, trust_env=False)
         assert reply.status_code == 302, reply.text
         return reply.headers["location"]
+
+    def arrive(self, redirect: str, **headers: str) -> httpx.Response:
+        """Return what a browser on this machine shows at the end of the login."""
+        return httpx.get(redirect, headers=headers, trust_env=False, timeout=20)
+
+    def modes(self) -> list[Any]:
+        """The modes of the terminal."""
+        return termios.tcgetattr(self._ours)
 
     def paste(self, text: str) -> None:
         """Enter a line."""

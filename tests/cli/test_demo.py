@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from codexia.config import DEFAULT_PORT
+from codexia.settings import DEFAULT_PORT
 from tests.e2e.client_programs import ClaudeCode
 from tests.e2e.processes import Process, children, wait_until
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,12 +11,14 @@ import httpx
 import orjson
 import pytest
 
+from codexia.oauth.authorize import CLIENT_ID
 from tests.cli.login_process import PROMPT, LoginProcess
 from tests.e2e.processes import log_in, running_gateway, wait_until, write_config
 from tests.e2e.streams import PATHS, body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.e2e.processes import Simulator
 
@@ -139,12 +140,72 @@ def test_reply_without_a_token_is_no_login(simulator: Simulator, tmp_path: Path)
         assert_refused(login, tmp_path / "auth.json", "lacks a token", "codexia login")
 
 
-@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
-def test_end_of_input_is_explained(simulator: Simulator, tmp_path: Path, terminal: bool):
-    with LoginProcess(tmp_path, simulator, terminal=terminal) as login:
-        assert login.address
-        login.end_input()
-        assert_refused(login, tmp_path / "auth.json", "input ended", "codexia login")
+def test_wrong_pastes_into_a_terminal_are_explained_and_it_asks_again(
+    simulator: Simulator, tmp_path: Path
+):
+    with LoginProcess(tmp_path, simulator, terminal=True) as login:
+        redirect = login.browse()
+        login.paste(redirect.replace(login.state, "another-state"))
+        login.wait_for("state mismatch")
+        login.paste(login.address)
+        login.wait_for("no authorization code")
+        wait_until(lambda: login.output.count(PROMPT) == 3, "it asks again")
+        login.paste(redirect)
+        assert_logged_in(login, tmp_path / "auth.json", simulator)
+
+
+def test_declined_login_that_is_pasted_ends_it(simulator: Simulator, tmp_path: Path):
+    simulator.http.post(
+        "/simulator/oauth-faults", json={"fault": {"kind": "access_denied"}}
+    ).raise_for_status()
+    with LoginProcess(tmp_path, simulator, terminal=True) as login:
+        login.paste(login.browse())
+        assert_refused(login, tmp_path / "auth.json", "this account has no access to Codex")
+
+
+def test_keys_of_a_terminal_edit_the_line(simulator: Simulator, tmp_path: Path):
+    with LoginProcess(tmp_path, simulator, terminal=True) as login:
+        redirect = login.browse()
+        login.type(b"forget this\x15\x1b[A\x1b[200~")
+        login.paste(f"{redirect}xy\x7f\x7f")
+        assert_logged_in(login, tmp_path / "auth.json", simulator)
+
+
+def test_authority_that_is_busy_is_asked_again_with_the_same_code(
+    simulator: Simulator, tmp_path: Path
+):
+    simulator.http.post(
+        "/simulator/oauth-faults", json={"fault": {"kind": "503"}, "count": 2}
+    ).raise_for_status()
+    with LoginProcess(tmp_path, simulator) as login:
+        login.paste(login.browse())
+        assert_logged_in(login, tmp_path / "auth.json", simulator)
+    assert simulator.stats["requests"]["POST /oauth/token"] == 3
+
+
+def test_code_that_may_be_spent_is_not_sent_again(simulator: Simulator, tmp_path: Path):
+    simulator.http.post(
+        "/simulator/oauth-faults", json={"fault": {"kind": "lost"}}
+    ).raise_for_status()
+    with LoginProcess(tmp_path, simulator) as login:
+        login.paste(login.browse())
+        assert_refused(login, tmp_path / "auth.json", "did not answer")
+    assert simulator.stats["requests"]["POST /oauth/token"] == 1
+
+
+def test_login_that_is_replaced_is_revoked(simulator: Simulator, tmp_path: Path):
+    log_in(tmp_path, simulator)
+    before = orjson.loads((tmp_path / "auth.json").read_bytes())["refresh_token"]
+    with LoginProcess(tmp_path, simulator) as login:
+        login.paste(login.browse())
+        assert_logged_in(login, tmp_path / "auth.json", simulator)
+    after = orjson.loads((tmp_path / "auth.json").read_bytes())["refresh_token"]
+    assert (still_good(simulator, before), still_good(simulator, after)) == (False, True)
+
+
+def test_originator_is_told_to_the_authority(simulator: Simulator, tmp_path: Path):
+    with LoginProcess(tmp_path, simulator, "--originator", "pi") as login:
+        assert parse_qs(urlsplit(login.address).query)["originator"] == ["pi"]
 
 
 def test_ctrl_c_at_the_prompt_ends_it_quietly(simulator: Simulator, tmp_path: Path):
@@ -154,6 +215,19 @@ def test_ctrl_c_at_the_prompt_ends_it_quietly(simulator: Simulator, tmp_path: Pa
         assert login.finish() == 130, login.output
         assert "Traceback" not in login.output
         assert not (tmp_path / "auth.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_terminal_is_as_before_after_a_signal(
+    simulator: Simulator, tmp_path: Path, number: signal.Signals
+):
+    with LoginProcess(tmp_path, simulator, terminal=True) as login:
+        before = login.modes_before
+        assert login.address
+        assert login.modes() != before
+        login.popen.send_signal(number)
+        login.finish()
+        assert login.modes() == before
 
 
 def test_interrupt_during_the_exchange_ends_it_quietly(simulator: Simulator, tmp_path: Path):
@@ -205,14 +279,10 @@ def test_login_waits_for_a_refresh_that_is_under_way(simulator: Simulator, tmp_p
     """Otherwise the refresh would write the old account's tokens over the new login."""
     log_in(tmp_path, simulator)
     auth_file, lock_file = tmp_path / "auth.json", tmp_path / "auth.json.lock"
-    with lock_file.open("w") as lock, LoginProcess(tmp_path, simulator) as login:
+    with lock_file.open("w") as lock, LoginProcess(tmp_path, simulator, terminal=True) as login:
         fcntl.flock(lock, fcntl.LOCK_EX)
         login.paste(login.browse())
-        descriptors = Path(f"/proc/{login.popen.pid}/fd")
-        wait_until(
-            lambda: any(_target(each) == lock_file for each in descriptors.iterdir()),
-            "it is at the lock",
-        )
+        wait_until(lambda: login.modes() == login.modes_before, "it has the code")
         log_in(tmp_path, simulator)  # what the refresh writes
         refreshed = auth_file.read_bytes()
         assert "POST /oauth/token" not in simulator.stats["requests"]
@@ -225,7 +295,10 @@ def test_address_is_what_the_authority_asks_for(simulator: Simulator, tmp_path: 
     with LoginProcess(tmp_path, simulator) as login:
         query = parse_qs(urlsplit(login.address).query)
         assert login.address.startswith(f"{simulator.url}/oauth/authorize?")
-        assert query["redirect_uri"] == ["http://localhost:1455/auth/callback"]
+        assert query["redirect_uri"][0] in {
+            "http://localhost:1455/auth/callback",
+            "http://localhost:1457/auth/callback",
+        }
         assert query["code_challenge_method"] == ["S256"]
         assert query["originator"] == ["codexia"]
     with LoginProcess(tmp_path, simulator) as another:
@@ -244,9 +317,7 @@ def test_home_is_private(simulator: Simulator, tmp_path: Path):
     }
 
 
-def _target(descriptor: Path) -> Path | None:
-    """Return what a descriptor is open at, None if it was closed meanwhile."""
-    try:
-        return descriptor.readlink()
-    except FileNotFoundError:
-        return None
+def still_good(simulator: Simulator, refresh_token: str) -> bool:
+    """Spend a refresh token to see whether it works."""
+    fields = {"client_id": CLIENT_ID, "grant_type": "refresh_token", "refresh_token": refresh_token}
+    return simulator.http.post("/oauth/token", json=fields).status_code == 200

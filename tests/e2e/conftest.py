@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.processes import Gateway, Simulator, log_in, running_gateway, running_simulator
+from tests.e2e.processes import (
+    ForgetfulGateway,
+    Gateway,
+    Simulator,
+    log_in,
+    running_gateway,
+    running_simulator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +39,10 @@ def gateway(
 ) -> Iterator[Gateway]:
     home = tmp_path_factory.mktemp("gateway")
     log_in(home, simulator)
-    with running_gateway(home, simulator, "--workers", "2", **gateway_environment) as gateway:
+    # One test's used up plan is not to be that of the next.
+    with running_gateway(
+        home, simulator, "--workers", "2", kind=ForgetfulGateway, **gateway_environment
+    ) as gateway:
         yield gateway
 
 

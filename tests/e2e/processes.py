@@ -121,13 +121,15 @@ class Simulator(Process):
 
 
 class Gateway(Process):
-    """`codexia serve` against a simulator."""
+    """`codexia serve` against a simulator; `program` is how it is started."""
+
+    program: tuple[str, ...] = ("-m", "codexia", "serve")
 
     def __init__(self, home: Path, simulator: Simulator, *flags: str, **environment: str) -> None:
         self.home = home
         self.settings = environment
         super().__init__(
-            [sys.executable, "-m", "codexia", "serve", "--bind", "127.0.0.1:0", *flags],
+            [sys.executable, *self.program, "--bind", "127.0.0.1:0", *flags],
             {
                 **os.environ,
                 "CODEXIA_HOME": str(home),
@@ -153,6 +155,16 @@ class Gateway(Process):
     def worker_pids(self) -> list[int]:
         """The worker processes of the newest generation."""
         return children(self.generation_pid())
+
+
+class ForgetfulGateway(Gateway):
+    """One that asks the backend again after a used up plan, for tests that share a gateway."""
+
+    program = (
+        str(Path(__file__).with_name("serve_with.py")),
+        "codexia_supervisor.quota.BELIEF_S=0",
+        "--",
+    )
 
 
 def children(pid: int) -> list[int]:
@@ -185,10 +197,14 @@ def running_simulator() -> Iterator[Simulator]:
 
 @contextmanager
 def running_gateway(
-    home: Path, simulator: Simulator, *flags: str, **environment: str
+    home: Path,
+    simulator: Simulator,
+    *flags: str,
+    kind: type[Gateway] = Gateway,
+    **environment: str,
 ) -> Iterator[Gateway]:
     """Give a gateway for as long as the context lasts."""
-    gateway = Gateway(home, simulator, *flags, **environment)
+    gateway = kind(home, simulator, *flags, **environment)
     try:
         yield gateway
     finally:

@@ -102,3 +102,13 @@ def test_dead_refresh_token_is_sent_once_and_explained(simulator: Simulator, tmp
             "a new login heals",
         )
     simulator.http.post("/simulator/reset").raise_for_status()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_denial_causes_no_refresh(gateway: Gateway, simulator: Simulator, dialect: str):
+    ask = {"url": gateway.url + PATHS[dialect], "json": body(dialect, "hi")}
+    assert httpx.post(**ask).status_code == 200  # after the refresh that earlier tests may cause
+    simulator.http.post("/simulator/reset").raise_for_status()
+    simulator.fault(kind="403")
+    assert httpx.post(**ask).status_code == 403
+    assert simulator.stats["requests"].get("POST /oauth/token") is None

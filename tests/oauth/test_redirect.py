@@ -28,6 +28,7 @@ def test_forms_of_a_redirect(text: str) -> None:
         ("c#other", "state mismatch"),
         ("http://localhost:1455/auth/callback?state=s1", "no authorization code"),
         ("", "no authorization code"),
+        ("state=s1", "no authorization code"),
         ("http://localhost:1455/auth/callback?error=access_denied&state=s1", "declined"),
         (
             "http://localhost/?error=access_denied&error_description=missing_codex_entitlement",

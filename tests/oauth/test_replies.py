@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from codexia.oauth.replies import (
+    AuthorityBusy,
     AuthorityUnavailable,
     Claims,
     LoginExpired,
@@ -31,8 +32,8 @@ def jwt(payload: Any) -> str:
         (401, {}, LoginExpired),
         (400, {"error": "invalid_request"}, AuthorityUnavailable),
         (403, "<html>", AuthorityUnavailable),
-        (429, {}, AuthorityUnavailable),
-        (503, "", AuthorityUnavailable),
+        (429, {}, AuthorityBusy),
+        (503, "", AuthorityBusy),
     ],
 )
 def test_what_is_final_and_what_may_pass(status: int, body: Any, kind: type) -> None:

@@ -4,11 +4,14 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from codexia_supervisor import file_watch
 from codexia_supervisor.file_watch import watch_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
+
+    import pytest
 
 DEADLINE_S = 12
 
@@ -85,3 +88,45 @@ async def test_directory_that_comes_later(tmp_path: Path) -> None:
         await seen.until("here")
         file.write_text("again")
         await seen.until("again")
+
+
+async def test_last_of_many_saves_counts(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    draft = tmp_path / "draft"
+    async with watching(file) as seen:
+        for number in range(100):
+            if number % 2:
+                file.write_text(f"{number}")
+            else:
+                draft.write_text(f"{number}")
+                draft.replace(file)
+        await seen.until("99")
+        file.write_text("100")
+        await seen.until("100")
+
+
+async def test_backup_by_renaming_and_writing_anew(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text("old")
+    async with watching(file) as seen:
+        file.rename(tmp_path / "config.json~")
+        file.write_text("new")
+        await seen.until("new")
+
+
+async def test_changes_that_the_system_does_not_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    # As on a file system without notifications: what is watched never changes.
+    monkeypatch.setattr(file_watch, "_directories", lambda _: {nowhere})
+    file = tmp_path / "config.json"
+    async with watching(file) as seen:
+        file.write_text("written")
+        await seen.until("written")
+        file.chmod(0o600)
+        file.write_text("changed")
+        await seen.until("changed")
+        file.unlink()
+        await seen.until(None)

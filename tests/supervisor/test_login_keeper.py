@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import subprocess
 import sys
 import time
@@ -13,8 +14,8 @@ import orjson
 import pytest
 
 from codexia.errors import LoginRequired
-from codexia.oauth import renewal
 from codexia.oauth.credentials import exposed
+from codexia.oauth.draft import Draft
 from codexia.oauth.replies import AuthorityUnavailable, LoginExpired
 from codexia.simulator import Simulator
 from codexia_supervisor import login_keeper
@@ -200,7 +201,7 @@ async def test_failing_authority_is_tried_again_while_the_old_token_lives(auth_f
             assert keeper.login
             assert "503" in keeper.problem
             await until(lambda: simulator.stats.refreshes == 1)
-            assert keeper.problem == ""
+            await until(lambda: keeper.problem == "")
 
 
 async def test_failing_authority_and_an_expired_token_are_told(auth_file: Path) -> None:
@@ -251,21 +252,42 @@ async def test_corrupt_file_keeps_the_login_and_is_a_problem(auth_file: Path) ->
             assert "not valid JSON" in keeper.problem
 
 
-async def test_unwritable_directory_loses_no_token(
+async def test_full_disk_shows_before_a_token_is_spent(auth_file: Path) -> None:
+    async with Simulator() as simulator:
+        store(auth_file, simulator.issue_credentials())
+        async with keeping(auth_file, simulator) as keeper:
+            limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+            try:
+                with pytest.raises(AuthorityUnavailable, match="File too large"):
+                    await keeper.refresh(None)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            assert simulator.stats.requests["POST /oauth/token"] == 0
+            assert keeper.login
+            assert "File too large" in keeper.problem
+            await until(lambda: keeper.problem == "")
+        assert (simulator.stats.refreshes, simulator.stats.refresh_token_reuse) == (1, 0)
+
+
+async def test_disk_that_fails_after_the_answer_loses_no_token(
     auth_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Simulator() as simulator:
         store(auth_file, simulator.issue_credentials())
         full = True
 
-        def write(path: Path, credentials: Any) -> None:
-            if full:
-                raise OSError(28, "No space left on device")
-            saved(path, credentials)
+        def refusing(save: Callable[..., None]) -> Callable[..., None]:
+            def saved(*args: Any) -> None:
+                if full:
+                    raise OSError(28, "No space left on device")
+                save(*args)
 
-        saved = renewal.write_credentials
-        monkeypatch.setattr(renewal, "write_credentials", write)
-        monkeypatch.setattr(login_keeper, "write_credentials", write)
+            return saved
+
+        monkeypatch.setattr(Draft, "publish", refusing(Draft.publish))
+        saving = refusing(login_keeper.write_credentials)
+        monkeypatch.setattr(login_keeper, "write_credentials", saving)
         async with keeping(auth_file, simulator) as keeper:
             await keeper.refresh(None)
             assert keeper.login

@@ -42,6 +42,11 @@ def observed(number: int, shape: Shape = WANTED, **state: Any) -> Observed:
         ([observed(1, announced_at=NOW - NOTICE_S), observed(2, ready_at=NOW)], [Terminate(1)]),
         ([observed(1, leaving_at=NOW - DRAIN_TIMEOUT_S), observed(2, ready_at=NOW)], [Kill(1)]),
         ([observed(1, leaving_at=NOW)], [Start()]),
+        # One that was handed over serves until its successor of the same shape does.
+        ([observed(1, outdated=True, ready_at=NOW)], [Start()]),
+        ([observed(1, outdated=True)], [Start()]),
+        ([observed(1, outdated=True, ready_at=NOW), observed(2)], []),
+        ([observed(1, outdated=True, ready_at=NOW), observed(2, ready_at=NOW)], [Announce(1)]),
         # The older one of the wanted shape has been told to drain: it does not count any more.
         ([observed(1, announced_at=NOW), observed(2, OTHER, ready_at=NOW)], [Start()]),
     ],

@@ -11,9 +11,10 @@ import pytest
 
 from codexia.config import Settings
 from codexia.errors import StateUnavailable
-from codexia_supervisor import stored_responses
+from codexia_supervisor import state_file
 from codexia_supervisor.response_store import ResponseStore
 from codexia_supervisor.state import State
+from codexia_supervisor.state_file import StateFile
 from codexia_supervisor.stored_responses import StoredResponses
 
 if TYPE_CHECKING:
@@ -191,7 +192,8 @@ async def test_a_file_of_the_first_version_keeps_its_responses_and_takes_items(
     await store.put("", "resp_1", b"x", NOW)
     await state.close()
     with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE items")
+        for table in ("items", "files", "batch_items", "batches"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE schema_version SET version = 1")
     connection.close()
     for _ in range(2):
@@ -201,7 +203,7 @@ async def test_a_file_of_the_first_version_keeps_its_responses_and_takes_items(
         assert await ResponseStore(migrated).items("", ["msg_1"], 0) == {"msg_1": b"item"}
         await migrated.close()
     with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(2,)]
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(3,)]
     connection.close()
 
 
@@ -233,10 +235,10 @@ async def test_a_file_of_a_newer_version_is_left_alone(path: Path, state: State)
 
 @pytest.fixture
 async def front(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StoredResponses]:
-    monkeypatch.setattr(stored_responses, "RETRY_S", 0.0)
-    front = StoredResponses(path, Settings)
+    monkeypatch.setattr(state_file, "RETRY_S", 0.0)
+    front = StoredResponses(StateFile(path), Settings)
     yield front
-    await front._close()
+    await front._file.close()
 
 
 async def test_looking_creates_no_file(front: StoredResponses, path: Path):
@@ -247,7 +249,7 @@ async def test_looking_creates_no_file(front: StoredResponses, path: Path):
 
 
 async def test_no_room_stores_nothing(path: Path):
-    front = StoredResponses(path, lambda: Settings(response_store_max_mb=0))
+    front = StoredResponses(StateFile(path), lambda: Settings(response_store_max_mb=0))
     await front.put("", "resp_1", b"x")
     assert size_of(path) is None
 
@@ -259,11 +261,11 @@ async def test_a_file_that_is_no_database_is_a_problem_until_it_is_moved(
     for _ in range(3):
         with pytest.raises(StateUnavailable, match="not a database; move it away"):
             await front.put("", "resp_1", b"x")
-    assert "not a database" in front.problem
+    assert "not a database" in front._file.problem
     assert len(caplog.records) == 1
     remove(path)
     await front.put("", "resp_1", b"x")
-    assert front.problem == ""
+    assert front._file.problem == ""
     assert await front.get("", "resp_1") == b"x"
 
 
@@ -273,15 +275,15 @@ async def test_a_locked_file_is_a_problem_until_it_is_free(front: StoredResponse
     blocker.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StateUnavailable, match="locked; close whatever has it open"):
         await front.put("", "resp_2", b"x")
-    assert "locked" in front.problem
+    assert "locked" in front._file.problem
     blocker.execute("ROLLBACK")
     blocker.close()
     await front.put("", "resp_2", b"x")
-    assert (front.problem, await front.get("", "resp_1")) == ("", b"x")
+    assert (front._file.problem, await front.get("", "resp_1")) == ("", b"x")
 
 
 async def test_after_a_failure_calls_fail_at_once(path: Path):
-    front = StoredResponses(path, Settings)
+    front = StoredResponses(StateFile(path), Settings)
     damage(path)
     with pytest.raises(StateUnavailable):
         await front.put("", "resp_1", b"x")

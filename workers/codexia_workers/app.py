@@ -15,14 +15,19 @@ from codexia.dialects.responses import RESPONSES
 from codexia.dialects.token_counts import MESSAGES_COUNT, RESPONSES_COUNT
 from codexia.errors import MethodNotAllowed, NotFound, UpgradeRequired
 from codexia_workers.answers import identity_headers, send_json
+from codexia_workers.batch_runner import BatchRunner
 from codexia_workers.catalogue import GetModel, ListModels
 from codexia_workers.compact import Compact
 from codexia_workers.count_tokens import CountTokens
+from codexia_workers.file_resources import Files
 from codexia_workers.gate import Gate
 from codexia_workers.generate import Generate
 from codexia_workers.images import GenerateImages
 from codexia_workers.lifeline import exit_with
 from codexia_workers.local_auth import Protected
+from codexia_workers.message_batches import MessageBatches
+from codexia_workers.openai_batches import OpenAIBatches
+from codexia_workers.refresh_login import RefreshLogin
 from codexia_workers.response_resources import (
     CancelResponse,
     DeleteResponse,
@@ -30,6 +35,7 @@ from codexia_workers.response_resources import (
     ListInputItems,
 )
 from codexia_workers.sockets import Sockets
+from codexia_workers.status import Status
 from codexia_workers.websocket import ResponsesSocket
 from codexia_workers.worker import Worker
 
@@ -45,6 +51,14 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
     """Return the app of one worker of a generation."""
     worker = Worker(spec)
     sockets = Sockets()
+    runner = BatchRunner(worker)
+    message_batches = MessageBatches(worker)
+    files = Files(worker)
+    batches = OpenAIBatches(worker)
+
+    async def leave() -> None:
+        worker.accepting.stop()
+        await asyncio.gather(sockets.close_all(), runner.leave())
 
     def protected(path: str, **methods: ASGIApp) -> Route:
         return Route(path, Protected(ByMethod(**methods), worker))
@@ -54,11 +68,14 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
         async with worker, asyncio.TaskGroup() as group:
             tasks = (
                 group.create_task(worker.watch()),
-                group.create_task(exit_with(spec.generation_socket, sockets.close_all)),
+                group.create_task(worker.observed.run()),
+                group.create_task(runner.run()),
+                group.create_task(exit_with(spec.generation_socket, leave)),
             )
             yield
             for task in tasks:
                 task.cancel()
+            await worker.observed.tell()
 
     router = Router(
         [
@@ -68,6 +85,16 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
             Route("/api/hello", ByMethod(HEAD=_empty)),
             protected("/v1/messages", POST=Generate(worker, MESSAGES)),
             protected("/v1/messages/count_tokens", POST=CountTokens(worker, MESSAGES_COUNT)),
+            protected(
+                "/v1/messages/batches", POST=message_batches.create, GET=message_batches.list
+            ),
+            protected(
+                "/v1/messages/batches/{batch_id}",
+                GET=message_batches.get,
+                DELETE=message_batches.delete,
+            ),
+            protected("/v1/messages/batches/{batch_id}/cancel", POST=message_batches.cancel),
+            protected("/v1/messages/batches/{batch_id}/results", GET=message_batches.results),
             protected("/v1/chat/completions", POST=Generate(worker, CHAT)),
             protected("/v1/responses", POST=Generate(worker, RESPONSES), GET=_only_upgraded),
             WebSocketRoute("/v1/responses", Protected(ResponsesSocket(worker, sockets), worker)),
@@ -82,6 +109,14 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
             protected("/v1/responses/{response_id}/cancel", POST=CancelResponse(worker)),
             protected("/v1/responses/{response_id}/input_items", GET=ListInputItems(worker)),
             protected("/v1/images/generations", POST=GenerateImages(worker)),
+            protected("/v1/files", POST=files.create, GET=files.list),
+            protected("/v1/files/{file_id}", GET=files.get, DELETE=files.delete),
+            protected("/v1/files/{file_id}/content", GET=files.content),
+            protected("/v1/batches", POST=batches.create, GET=batches.list),
+            protected("/v1/batches/{batch_id}", GET=batches.get),
+            protected("/v1/batches/{batch_id}/cancel", POST=batches.cancel),
+            protected("/v1/auth/refresh", POST=RefreshLogin(worker)),
+            protected("/v1/status", GET=Status(worker)),
             protected("/v1/models", GET=ListModels(worker)),
             protected("/v1/models/{model_id:path}", GET=GetModel(worker)),
         ],

@@ -38,11 +38,20 @@ async def read_json(scope: Scope, receive: Receive) -> dict[str, Any]:
         RequestTooLarge: it is over `MAX_BODY_BYTES`.
         ClientGone: the client went away before the body was complete.
     """
+    require_json(scope)
+    body = _decompress(await _read(receive), header(scope, b"content-encoding").lower())
+    return decode_json(body)
+
+
+def require_json(scope: Scope) -> None:
+    """Return if the body says that it is JSON.
+
+    Raises:
+        UnsupportedMediaType: it is, or claims to be, something else.
+    """
     content_type = header(scope, b"content-type").partition(b";")[0].strip().lower()
     if content_type != b"application/json" and not content_type.endswith(b"+json"):
         raise UnsupportedMediaType("send the body as JSON, with `content-type: application/json`")
-    body = _decompress(await _read(receive), header(scope, b"content-encoding").lower())
-    return decode_json(body)
 
 
 def decode_json(body: bytes) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.datastructures import QueryParams
 from codexia.errors import BadRequest, NotFound
 from codexia.models import MAX_OUTPUT_TOKENS
 from codexia_workers.answers import envelope_of, send_json
+from codexia_workers.serving import serving_of
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -36,7 +37,7 @@ class ListModels:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Serve one request."""
-        models = self._worker.serving.models.offered()
+        models = serving_of(scope, self._worker).models.offered()
         if envelope_of(scope) == "openai":
             data = [_openai_model(model) for model in models]
             await send_json(scope, send, {"object": "list", "data": data})
@@ -64,7 +65,7 @@ class GetModel:
             NotFound: no listed model and no alias has this name.
         """
         name = scope["path_params"]["model_id"]
-        table = self._worker.serving.models
+        table = serving_of(scope, self._worker).models
         model = table.resolve(name)
         if model.id not in table.ids:
             raise NotFound(

@@ -19,6 +19,7 @@ from codexia.errors import CodexiaError
 from codexia_workers.answers import send_error, send_json
 from codexia_workers.body import ClientGone, read_json
 from codexia_workers.generate import complete_error, context_of, until_gone
+from codexia_workers.serving import serving_of
 from codexia_workers.stream import collect
 from codexia_workers.upstream import open_reply
 
@@ -51,6 +52,7 @@ class Compact:
         outcome = "refused"
         try:
             payload = with_trigger(await read_json(scope, receive))
+            self._worker.observed.requested("compact")
             context = context_of(scope, self._worker)
             context = await self._worker.responses.recall(payload, scope, context)
             # One translation an attempt; the first refuses a request that is at fault.
@@ -74,14 +76,16 @@ class Compact:
     ) -> str:
         """Send the answer; return how it went, for the log."""
         translation, item = translations[0], None
+        serving = serving_of(scope, self._worker)
         try:
             for translation in translations:
-                async with open_reply(self._worker, translation.request) as upstream:
+                async with open_reply(self._worker, translation.request, serving) as upstream:
                     item = compaction_of(await collect(translation, upstream))
+                    self._worker.observed.answered(translation, upstream)
                 if item is not None:
                     break
         except CodexiaError as error:
-            complete_error(error, translation, self._worker.serving.models)
+            complete_error(error, translation, serving.models)
             await send_error(scope, send, error)
             return f"refused status={error.status} code={error.code}"
         usage = translation.reply.usage

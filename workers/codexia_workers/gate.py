@@ -47,6 +47,7 @@ class Gate:
         serving = self._worker.serving
         state = scope.setdefault("state", {})
         state["request_id"] = f"req_{secrets.token_hex(12)}"
+        state["serving"] = serving
         state["closing"] = self._worker.draining
         origin = header(scope, b"origin").decode("latin-1")
         try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codexia.codex.upstream import RETURNED_HEADERS
 from codexia.dialects.dialect import Context
 from codexia.errors import CodexiaError, ContextOverflow, ModelRefused
 from codexia_workers.answers import identity_headers, send_error, send_json
 from codexia_workers.body import ClientGone, read_json
+from codexia_workers.serving import serving_of
 from codexia_workers.stream import StreamedAnswer, collect
 from codexia_workers.upstream import open_reply
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from codexia.dialects.dialect import Dialect, Translation
     from codexia.models import ModelTable
     from codexia_workers.answers import Headers
+    from codexia_workers.stream import Keep
     from codexia_workers.upstream import UpstreamReply
     from codexia_workers.worker import Worker
 
@@ -52,10 +54,7 @@ class Generate:
         model = "-"
         try:
             payload = await read_json(scope, receive)
-            context = context_of(scope, self._worker)
-            if self._dialect.continues:
-                context = await self._worker.responses.recall(payload, scope, context)
-            translation = self._dialect.translate(payload, context)
+            translation = await translated(self._worker, self._dialect, payload, scope)
             model = translation.model
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(until_gone(receive))
@@ -83,29 +82,58 @@ class Generate:
     ) -> str:
         """Send the answer; return how it went, for the log."""
         answer: StreamedAnswer | None = None
+        serving = serving_of(scope, self._worker)
         keep = self._worker.responses.keeper(translation, scope)
         try:
-            async with open_reply(self._worker, translation.request) as upstream:
+            async with open_reply(self._worker, translation.request, serving) as upstream:
                 headers = _returned_headers(upstream)
                 if translation.stream:
                     answer = StreamedAnswer(send, self._dialect, translation, keep)
-                    interval_s = self._worker.serving.snapshot.ping_interval_s
+                    interval_s = serving.snapshot.ping_interval_s
                     await answer.run(
                         upstream, [*STREAM_HEADERS, *identity_headers(scope), *headers], interval_s
                     )
                 else:
-                    whole = await collect(translation, upstream)
-                    if keep is not None:
-                        await keep(whole)
+                    whole = await whole_answer(translation, upstream, keep)
                     await send_json(scope, send, whole, headers=headers)
                 # The server tells of a disconnect after the last byte too, and what is left
                 # to do does not depend on the client.
                 watching.cancel()
+                self._worker.observed.answered(translation, upstream)
                 return outcome_of(translation, answer.failure if answer else None)
         except CodexiaError as error:
-            complete_error(error, translation, self._worker.serving.models)
+            complete_error(error, translation, serving.models)
             await send_error(scope, send, error)
             return f"refused status={error.status} code={error.code}"
+
+
+async def translated(
+    worker: Worker, dialect: Dialect, payload: dict[str, Any], scope: Scope
+) -> Translation:
+    """Return the translation of a request, with what it names of earlier.
+
+    Raises:
+        CodexiaError: the request is at fault, or nobody can tell what it names.
+    """
+    worker.observed.requested(dialect.name)
+    context = context_of(scope, worker)
+    if dialect.continues:
+        context = await worker.responses.recall(payload, scope, context)
+    return dialect.translate(payload, context)
+
+
+async def whole_answer(
+    translation: Translation, upstream: UpstreamReply | None, keep: Keep | None
+) -> dict[str, Any]:
+    """Return the whole answer of a reply, once it is stored where it is to be.
+
+    Raises:
+        CodexiaError: the reply broke off, or is the backend's failure.
+    """
+    whole = await collect(translation, upstream)
+    if keep is not None:
+        await keep(whole)
+    return whole
 
 
 def context_of(scope: Scope, worker: Worker, request_id: str = "") -> Context:
@@ -119,7 +147,7 @@ def context_of(scope: Scope, worker: Worker, request_id: str = "") -> Context:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     # Ids of the answer come from the request's, so that a log line leads to both.
     response_id = (request_id or scope["state"]["request_id"]).removeprefix("req_")
-    return Context(worker.serving.models, response_id, int(time.time()), headers)
+    return Context(serving_of(scope, worker).models, response_id, int(time.time()), headers)
 
 
 def complete_error(error: CodexiaError, translation: Translation, models: ModelTable) -> None:

@@ -27,6 +27,7 @@ from codexia.errors import (
 )
 from codexia_workers.answers import send_error, send_json
 from codexia_workers.generate import Generate, complete_error
+from codexia_workers.serving import serving_of
 from codexia_workers.stream import collect
 from codexia_workers.upstream import check_status, open_reply, patiently, post
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from codexia.codex.payload import Json
     from codexia.dialects.dialect import Translation
+    from codexia_workers.serving import Serving
     from codexia_workers.worker import Worker
 
 logger = logging.getLogger("codexia.upstream")
@@ -61,10 +63,11 @@ class GenerateImages(Generate):
     ) -> str:
         if translation.stream or not isinstance(translation, ImagesTranslation):
             return await super()._answer(translation, scope, send, watching)
+        serving = serving_of(scope, self._worker)
         try:
-            answer = await _whole(self._worker, translation)
+            answer = await _whole(self._worker, serving, translation)
         except CodexiaError as error:
-            complete_error(error, translation, self._worker.serving.models)
+            complete_error(error, translation, serving.models)
             await send_error(scope, send, error)
             return f"refused status={error.status} code={error.code}"
         await send_json(scope, send, answer)
@@ -72,32 +75,34 @@ class GenerateImages(Generate):
         return f"ok images={len(answer['data'])}"
 
 
-async def _whole(worker: Worker, translation: ImagesTranslation) -> Json:
+async def _whole(worker: Worker, serving: Serving, translation: ImagesTranslation) -> Json:
     """Return the answer with as many images as were asked for."""
     request = translation.images
     answers: list[Json] = []
     one = _of_tool
     if request.endpoint_body is not None:
         try:
-            answers.append(await _of_endpoint(worker, translation, request.number))
+            answers.append(await _of_endpoint(worker, serving, translation, request.number))
             one = _of_endpoint
         except UpstreamTimeout:
             raise
         except (UpstreamError, Overloaded) as error:
             logger.info("asking the hosted tool for images after: %s", error)
     missing = request.number - sum(len(answer["data"]) for answer in answers)
-    answers += await _together(one(worker, translation) for _ in range(missing))
+    answers += await _together(one(worker, serving, translation) for _ in range(missing))
     return joined(answers)
 
 
-async def _of_tool(worker: Worker, translation: ImagesTranslation) -> Json:
+async def _of_tool(worker: Worker, serving: Serving, translation: ImagesTranslation) -> Json:
     """Return the answer with one image of the hosted tool."""
     way = translation.again()
-    async with open_reply(worker, way.request) as upstream:
+    async with open_reply(worker, way.request, serving) as upstream:
         return await collect(way, upstream)
 
 
-async def _of_endpoint(worker: Worker, translation: ImagesTranslation, number: int = 1) -> Json:
+async def _of_endpoint(
+    worker: Worker, serving: Serving, translation: ImagesTranslation, number: int = 1
+) -> Json:
     """Return the images endpoint's answer, with up to that many images.
 
     Raises:
@@ -106,13 +111,12 @@ async def _of_endpoint(worker: Worker, translation: ImagesTranslation, number: i
     """
     body = {**(translation.images.endpoint_body or {}), "n": number}
 
-    async def attempt() -> Json:
-        serving = worker.serving
-        headers = serving.upstream.images_headers(serving.login(), translation.context.response_id)
-        async with await post(worker, serving.upstream.images_url, body, headers) as response:
+    async def attempt(now: Serving) -> Json:
+        headers = now.upstream.images_headers(now.login(), translation.context.response_id)
+        async with await post(worker, now, now.upstream.images_url, body, headers) as response:
             return await _reply(response)
 
-    reply = await patiently(worker, attempt, ENDPOINT_RETRIES)
+    reply = await patiently(worker, attempt, serving, ENDPOINT_RETRIES)
     answer = answer_of_endpoint(reply, translation.context.created_at)
     return {**answer, "data": answer["data"][:number]}
 

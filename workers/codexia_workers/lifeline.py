@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from codexia.control import GenerationHello
+from codexia_workers.accepting import stop_accepting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,6 +77,8 @@ class Lifeline:
             with suppress(OSError):
                 connection.sendall(LEAVING)
         self._path.unlink(missing_ok=True)
+        # Or the address of a generation that has long streams to finish seems to be served.
+        stop_accepting(str(self._path))
         with self._workers_changed:
             self._workers_changed.wait_for(lambda: not self._workers)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from codexia.errors import Unauthorized
 from codexia_workers.answers import header
+from codexia_workers.serving import serving_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,7 +36,7 @@ class Protected:
         """
         scheme, _, token = header(scope, b"authorization").partition(b" ")
         bearer = token.strip() if scheme.lower() == b"bearer" else b""
-        holder = self._worker.serving.holder(bearer, header(scope, b"x-api-key"))
+        holder = serving_of(scope, self._worker).holder(bearer, header(scope, b"x-api-key"))
         if holder is None:
             # Claude Code shows its own login advice for any text that names a header.
             raise Unauthorized(

@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 from codexia.dialects.responses_items import listed_items
 from codexia.errors import BadRequest, NotFound
 from codexia_workers.answers import send_json
+from codexia_workers.paging import page_limit, page_order
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from codexia.control import StoredResponse
     from codexia_workers.worker import Worker
 
-DEFAULT_PAGE: Final = 20
 MAX_PAGE: Final = 100
 
 
@@ -97,14 +97,14 @@ class ListInputItems:
         stored = await _stored(self._worker, scope)
         query = QueryParams(scope["query_string"])
         items = listed_items(stored.input, stored.response["id"])
-        if _order(query) == "desc":
+        if page_order(query) == "desc":
             items.reverse()
         start = 0
         if after := query.get("after"):
             start = 1 + next((n for n, item in enumerate(items) if item["id"] == after), -1)
             if not start:
                 raise BadRequest(f"no input item has the id '{after}'", param="after")
-        page = items[start : start + _limit(query)]
+        page = items[start : start + page_limit(query, MAX_PAGE)]
         payload = {
             "object": "list",
             "data": page,
@@ -125,20 +125,3 @@ async def _stored(worker: Worker, scope: Scope) -> StoredResponse:
 
 def _unknown(response_id: str) -> NotFound:
     return NotFound(f"Response with id '{response_id}' not found.")
-
-
-def _order(query: QueryParams) -> str:
-    order = query.get("order", "desc")
-    if order not in {"asc", "desc"}:
-        raise BadRequest("order must be 'asc' or 'desc'", code="invalid_value", param="order")
-    return order
-
-
-def _limit(query: QueryParams) -> int:
-    text = query.get("limit", str(DEFAULT_PAGE))
-    # Not `int` alone, which takes signs, spaces and any number of digits.
-    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MAX_PAGE):
-        raise BadRequest(
-            f"limit must be an integer from 1 to {MAX_PAGE}", code="invalid_value", param="limit"
-        )
-    return int(text)

@@ -7,13 +7,25 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from codexia.codex.failures import plan_limit
 from codexia.errors import LoginRequired
 from codexia.proxies import proxy_for
 
 if TYPE_CHECKING:
+    from starlette.types import Scope
+
     from codexia.codex.upstream import CodexUpstream, Credential
     from codexia.control import Snapshot
     from codexia.models import ModelTable
+    from codexia_workers.worker import Worker
+
+
+def serving_of(scope: Scope, worker: Worker) -> Serving:
+    """Return what a request is served by from its first check to its end.
+
+    The gate puts it into the scope. What did not pass the gate goes by the newest.
+    """
+    return scope["state"].get("serving") or worker.serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,17 @@ class Serving:
         if self.credential is None:
             raise LoginRequired(self.snapshot.login_hint or "not logged in; run `codexia login`")
         return self.credential
+
+    def check_plan(self, model: str, now: float) -> None:
+        """Return unless the plan is known to let no request of the model through.
+
+        Raises:
+            RateLimited: as the backend would say it.
+        """
+        for limit in self.snapshot.cooldowns:
+            if limit.believed_until > now and limit.applies_to(model):
+                error = plan_limit(limit.message, resets_at=limit.resets_at, plan=limit.plan)
+                raise error.timed(now)
 
     @property
     def login_revision(self) -> int | None:

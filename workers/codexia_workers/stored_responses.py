@@ -158,7 +158,7 @@ class StoredResponses:
         self, method: str, path: str, content: bytes, timeout_s: float = READ_TIMEOUT_S
     ) -> bytes | None:
         """Return the supervisor's answer, None where what is asked for is not there."""
-        status, answer = await self._worker.call(method, path, content, timeout_s)
+        status, answer = await self._worker.call(method, path, content, timeout_s, repeatable=True)
         if status == 404:
             return None
         if status >= 400:

@@ -130,7 +130,7 @@ async def pump(
     return [*events, *reply.fail(failure)], failure
 
 
-async def collect(translation: Translation, upstream: UpstreamReply | None) -> dict[str, object]:
+async def collect(translation: Translation, upstream: UpstreamReply | None) -> dict[str, Any]:
     """Return the whole answer of a reply, from the same events that a stream would have.
 
     Raises:

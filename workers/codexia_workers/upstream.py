@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -17,15 +18,17 @@ import orjson
 from codexia.codex.events import FAILED, TERMINAL, is_content
 from codexia.codex.failures import TokenRejected, failure_of_event, failure_of_reply
 from codexia.codex.request import without_reasoning
+from codexia.codex.upstream import LIMITS_EVENT
 from codexia.errors import (
     BadRequest,
     Overloaded,
+    RateLimited,
     UpstreamError,
     UpstreamTimeout,
     UpstreamTruncated,
 )
 from codexia.sse import FrameSplitter
-from codexia_workers.worker import CONNECT_TIMEOUT_S
+from codexia_workers.supervisor_calls import CONNECT_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
     from codexia.codex.request import CodexRequest
     from codexia.sse import Frame
+    from codexia_workers.serving import Serving
     from codexia_workers.worker import Worker
 
 logger = logging.getLogger("codexia.upstream")
@@ -63,6 +67,7 @@ class UpstreamReply:
         self._splitter = FrameSplitter()
         self.ahead: list[Frame] = []
         self.complete = False
+        self._limits: Frame | None = None
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:
@@ -101,12 +106,21 @@ class UpstreamReply:
                     frames = await self.read()
                     self.ahead += frames
                     for frame in frames:
+                        if frame.event == LIMITS_EVENT:
+                            self._limits = frame
                         if frame.event in FAILED:
                             raise failure_of_event(frame.json(), self.headers)
                         if is_content(frame.event):
                             return
         except TimeoutError:
             return
+
+    def limits_event(self) -> dict[str, Any]:
+        """Return what the backend said of limits before any content; empty if it said nothing."""
+        try:
+            return self._limits.json() if self._limits else {}
+        except UpstreamTruncated:
+            return {}
 
     def cancel(self) -> None:
         """Drop the connection, which tells the backend to stop generating."""
@@ -124,11 +138,16 @@ class UpstreamReply:
 
 @asynccontextmanager
 async def open_reply(
-    worker: Worker, request: CodexRequest | None
+    worker: Worker, request: CodexRequest | None, serving: Serving | None = None
 ) -> AsyncGenerator[UpstreamReply | None]:
     """Give a reply that has begun, for as long as the context lasts; None for no request.
 
     A reply that is left before its terminal event is cancelled, since it costs quota.
+
+    Args:
+        worker: where it is served.
+        request: for the backend.
+        serving: of the client's request, if that began earlier.
 
     Raises:
         CodexiaError: what the backend, or the lack of a login, says to the caller.
@@ -136,9 +155,10 @@ async def open_reply(
     if request is None:
         yield None
         return
-    reply = await _begin(worker, request)
+    reply = await _begin(worker, request, serving or worker.serving)
     try:
-        yield reply
+        with worker.observed.streaming():
+            yield reply
     except BaseException:
         reply.cancel()
         raise
@@ -148,35 +168,46 @@ async def open_reply(
         reply.cancel()
 
 
-async def _begin(worker: Worker, request: CodexRequest) -> UpstreamReply:
+async def _begin(worker: Worker, request: CodexRequest, serving: Serving) -> UpstreamReply:
     """Return a reply that has begun. Replayed reasoning that is not decrypted is left out once."""
+    model = request.body["model"]
+    worker.serving.check_plan(model, time.time())
     try:
-        return await patiently(worker, lambda: _attempt(worker, request))
-    except BadRequest as error:
-        if error.code != "invalid_encrypted_content":
-            raise
-    stripped = without_reasoning(request)
-    return await patiently(worker, lambda: _attempt(worker, stripped))
+        try:
+            return await patiently(worker, lambda now: _attempt(worker, request, now), serving)
+        except BadRequest as error:
+            if error.code != "invalid_encrypted_content":
+                raise
+        stripped = without_reasoning(request)
+        return await patiently(worker, lambda now: _attempt(worker, stripped, now), serving)
+    except RateLimited as error:
+        worker.observed.refused(model, error.timed(time.time()))
+        raise
 
 
-async def _attempt(worker: Worker, request: CodexRequest) -> UpstreamReply:
-    serving = worker.serving
+async def _attempt(worker: Worker, request: CodexRequest, serving: Serving) -> UpstreamReply:
     headers = serving.upstream.responses_headers(serving.login(), request)
-    reply = UpstreamReply(await post(worker, serving.upstream.responses_url, request.body, headers))
+    url = serving.upstream.responses_url
+    reply = UpstreamReply(await post(worker, serving, url, request.body, headers))
     try:
         await reply.hold()
     except BaseException:
         reply.cancel()
         raise
+    finally:
+        worker.observed.replied(reply)
     return reply
 
 
 async def patiently(
-    worker: Worker, attempt: Callable[[], Awaitable[T]], max_retries: int = MAX_RETRIES
+    worker: Worker,
+    attempt: Callable[[Serving], Awaitable[T]],
+    serving: Serving,
+    max_retries: int = MAX_RETRIES,
 ) -> T:
     """Return what an attempt gives, after as many as make sense.
 
-    A refused token is refreshed once. A backend that fails by itself is asked again.
+    A refused token is refreshed once; what comes after goes by the newest revision. A backend that fails by itself is asked again.
 
     Raises:
         CodexiaError: what the last attempt raised.
@@ -184,14 +215,14 @@ async def patiently(
     retries = 0
     refreshed = False
     while True:
-        revision = worker.serving.login_revision
         try:
-            return await attempt()
+            return await attempt(serving)
         except TokenRejected:
             if refreshed:
                 raise
             refreshed = True
-            await worker.refresh_login(revision)
+            await worker.refresh_login(serving.login_revision)
+            serving = worker.serving
         except UpstreamTimeout:
             raise
         except (UpstreamError, Overloaded) as error:
@@ -203,14 +234,13 @@ async def patiently(
 
 
 async def post(
-    worker: Worker, url: str, body: dict[str, Any], headers: dict[str, str]
+    worker: Worker, serving: Serving, url: str, body: dict[str, Any], headers: dict[str, str]
 ) -> aiohttp.ClientResponse:
     """Return the backend's response, whatever its status; the caller closes it.
 
     Raises:
         UpstreamError: the backend cannot be reached, or says nothing.
     """
-    serving = worker.serving
     idle_s = serving.snapshot.upstream_idle_timeout_s
     try:
         return await worker.http.post(

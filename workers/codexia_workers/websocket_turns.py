@@ -78,6 +78,9 @@ class Turns:
                 code="unknown_event",
                 param="type",
             )
+        self._worker.observed.requested("websocket")
+        # The connection may be older than an edit; a turn is as a request would be.
+        serving = self._scope["state"]["serving"] = self._worker.serving
         context = context_of(self._scope, self._worker, request_id)
         context = replace(context, headers={**context.headers, **_headers_in(message)})
         context = await self._history.recall(message, self._scope, context)
@@ -87,10 +90,11 @@ class Turns:
             if only_prepare:
                 last, failure = translation.reply.feed(_nothing_generated()), None
             else:
-                async with open_reply(self._worker, translation.request) as upstream:
+                async with open_reply(self._worker, translation.request, serving) as upstream:
                     last, failure = await pump(translation.reply, upstream, writer.events)
+                    self._worker.observed.answered(translation, upstream)
         except CodexiaError as error:
-            complete_error(error, translation, self._worker.serving.models)
+            complete_error(error, translation, serving.models)
             raise
         *earlier, terminal = last
         await writer.events(earlier)

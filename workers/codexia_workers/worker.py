@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
 import orjson
 from pydantic import ValidationError
 
-from codexia.control import PROTOCOL, RefreshRequest, Snapshot, TokenCount
-from codexia.errors import LoginRequired, SupervisorUnavailable
+from codexia.control import PROTOCOL, RefreshRequest, Snapshot, TokenCount, Versioned
+from codexia.errors import LoginRequired, RateLimited, SupervisorUnavailable
+from codexia_workers.accepting import Accepting
+from codexia_workers.observations import Observations
 from codexia_workers.serving import Serving
 from codexia_workers.stored_responses import StoredResponses
+from codexia_workers.supervisor_calls import SupervisorCalls
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
+    from contextlib import AbstractAsyncContextManager
+
     from pydantic import BaseModel
 
-    from codexia.control import GenerationSpec, TokenCountRequest
+    from codexia.control import GenerationSpec, Login, TokenCountRequest
 
 logger = logging.getLogger("codexia.worker")
 
@@ -27,7 +34,6 @@ REFRESH_TIMEOUT_S: Final = 30.0
 COUNT_TIMEOUT_S: Final = 60.0
 """60 MB of text, far more than any window holds, take the tokenizer 6 s."""
 
-CONNECT_TIMEOUT_S: Final = 15.0
 POOL_IDLE_S: Final = 60.0
 MAX_SNAPSHOT_BYTES: Final = 8 * 1024 * 1024
 
@@ -39,16 +45,20 @@ class Worker:
         serving: replaced whole when a snapshot arrives; requests read it without a lock.
         http: the pool of connections to the backend.
         responses: what clients may ask for again.
+        observed: what the supervisor is told.
+        accepting: whether new connections are taken.
     """
 
     def __init__(self, spec: GenerationSpec) -> None:
         self.generation = spec.generation
         self.serving = Serving.of(spec.snapshot)
         self.responses = StoredResponses(self)
+        self.observed = Observations(self)
+        self.accepting = Accepting(spec)
         self.http: aiohttp.ClientSession
-        self._control: aiohttp.ClientSession
-        self._control_socket = spec.control_socket
+        self._supervisor = SupervisorCalls(spec.control_socket)
         self._refresh_lock = asyncio.Lock()
+        self._foreign = False
 
     @property
     def draining(self) -> bool:
@@ -66,15 +76,12 @@ class Worker:
             auto_decompress=False,
             skip_auto_headers=("user-agent",),
         )
-        self._control = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(self._control_socket, limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        await self._supervisor.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.http.close()
-        await self._control.close()
+        await self._supervisor.__aexit__()
 
     async def watch(self) -> None:
         """Keep `serving` at the supervisor's newest snapshot, for as long as the worker lives.
@@ -89,24 +96,33 @@ class Worker:
             await asyncio.sleep(RECONNECT_S)
 
     async def _watch_once(self) -> None:
-        url = f"http://supervisor/watch?generation={self.generation}"
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
-        async with self._control.get(url, timeout=timeout) as reply:
-            reply.raise_for_status()
-            line = b""
-            async for chunk in reply.content.iter_any():
+        line = b""
+        path = f"/watch?generation={self.generation}&worker={self.observed.name}"
+        self.observed.tell_again()
+        async with aclosing(self._supervisor.follow(path)) as chunks:
+            async for chunk in chunks:
                 *lines, line = (line + chunk).split(b"\n")
                 if len(line) > MAX_SNAPSHOT_BYTES:
                     raise ValueError("a snapshot is over the size limit")
                 for complete in lines:
-                    self._adopt(Snapshot.model_validate_json(complete))
+                    self._adopt(complete)
 
-    def _adopt(self, snapshot: Snapshot) -> None:
-        if snapshot.protocol != PROTOCOL:
-            logger.error("supervisor speaks protocol %s, not %s", snapshot.protocol, PROTOCOL)
+    def _adopt(self, line: bytes) -> None:
+        protocol = Versioned.model_validate_json(line).protocol
+        if protocol != PROTOCOL:
+            if not self._foreign:
+                logger.warning(
+                    "supervisor is of another version: it speaks protocol %s, not %s; serving on "
+                    "by the last settings until newer workers take over",
+                    protocol,
+                    PROTOCOL,
+                )
+            self._foreign = True
             return
+        snapshot = Snapshot.model_validate_json(line)
         if snapshot.revision <= self.serving.snapshot.revision:
             return
+        self.accepting.follow(snapshot)
         self.serving = Serving.of(snapshot)
         logging.getLogger("codexia").setLevel(snapshot.log_level.upper())
         logger.debug("snapshot adopted revision=%s", snapshot.revision)
@@ -124,8 +140,22 @@ class Worker:
             if self.serving.login_revision != rejected_revision:
                 return
             request = RefreshRequest(rejected_revision=rejected_revision)
-            content = await self._call("/refresh", request, REFRESH_TIMEOUT_S)
-            self._adopt(Snapshot.model_validate_json(content))
+            self._adopt(await self._call("/refresh", request, REFRESH_TIMEOUT_S))
+
+    async def renew_login(self) -> Login:
+        """Return a login that was refreshed because a client asked for it.
+
+        Raises:
+            LoginRequired: there is none to refresh.
+            RateLimited: there were many refreshes just now.
+            SupervisorUnavailable: the supervisor does not answer, or got no answer itself.
+        """
+        request = RefreshRequest(by_client=True)
+        self._adopt(await self._call("/refresh", request, REFRESH_TIMEOUT_S))
+        login = self.serving.snapshot.login
+        if login is None:
+            raise LoginRequired(self.serving.snapshot.login_hint)
+        return login
 
     async def count_tokens(self, request: TokenCountRequest) -> int:
         """Return the tokens of what a request holds.
@@ -138,32 +168,55 @@ class Worker:
 
     async def _call(self, path: str, message: BaseModel, timeout_s: float) -> bytes:
         content = message.model_dump_json().encode()
-        status, answer = await self.call("POST", path, content, timeout_s)
+        status, answer = await self.call("POST", path, content, timeout_s, repeatable=True)
         if status != 200:
-            reason = orjson.loads(answer)["error"]["message"]
+            refusal = orjson.loads(answer)
+            reason = refusal["error"]["message"]
+            if status == 429:
+                raise RateLimited(reason, retry_after_s=refusal.get("retry_after_s"))
             # Only a 401 is for a person to mend; the rest passes by itself.
             raise (LoginRequired if status == 401 else SupervisorUnavailable)(reason)
         return answer
 
     async def call(
-        self, method: str, path: str, content: bytes, timeout_s: float
+        self,
+        method: str,
+        path: str,
+        content: bytes,
+        timeout_s: float,
+        *,
+        repeatable: bool = False,
     ) -> tuple[int, bytes]:
         """Return status and body of a call to the supervisor.
+
+        Args:
+            method: of HTTP; any but POST is repeatable.
+            path: with the query.
+            content: of the body.
+            timeout_s: of the call, without the wait for a supervisor that is being replaced.
+            repeatable: whether it may be made again whose answer got lost.
 
         Raises:
             SupervisorUnavailable: it does not answer.
         """
-        try:
-            async with self._control.request(
-                method,
-                f"http://supervisor{path}",
-                data=content,
-                headers={"content-type": "application/json"},
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
-            ) as reply:
-                return reply.status, await reply.read()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            what = path.partition("?")[0]
-            raise SupervisorUnavailable(
-                f"the supervisor is needed for this ({what}) and does not answer; try again"
-            ) from error
+        timeout = aiohttp.ClientTimeout(total=timeout_s)
+        async with self.calling(method, path, content, timeout, repeatable=repeatable) as reply:
+            return reply.status, await reply.read()
+
+    def calling(
+        self,
+        method: str,
+        path: str,
+        content: bytes | AsyncIterable[bytes],
+        timeout: aiohttp.ClientTimeout,
+        *,
+        repeatable: bool = False,
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Give the answer to a call to the supervisor, begun; both bodies may be streams.
+
+        Raises:
+            SupervisorUnavailable: it does not answer, or stops in the middle.
+        """
+        # A stream cannot be sent a second time.
+        repeatable = isinstance(content, bytes) and (repeatable or method != "POST")
+        return self._supervisor.calling(method, path, content, timeout, repeatable=repeatable)

@@ -1,0 +1,191 @@
+"""Every setting: its type, its limits, its default and what it means."""
+
+from __future__ import annotations
+
+import os
+import re
+from ipaddress import ip_address
+from pathlib import Path  # noqa: TC003 - pydantic resolves it at run time
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from codexia import __version__
+from codexia.codex.upstream import DEFAULT_BASE_URL, DEFAULT_CLIENT_VERSION, DEFAULT_ORIGINATOR
+
+DEFAULT_PORT: Final = 14550
+MAX_DEFAULT_WORKERS: Final = 4
+LONGEST_S: Final = 86_400
+LONGEST_H: Final = 876_000
+
+_NAME: Final = r"^\S+$"
+_HEADER: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
+"""What a header can carry unchanged; the keys of clients come in headers too."""
+
+
+def default_workers() -> int:
+    """Return the number of cores this process may use, at most four."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return min(cores, MAX_DEFAULT_WORKERS)
+
+
+class ApiKey(BaseModel):
+    """A local key with a name that logs and counters may show."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str = Field(min_length=1, max_length=64)
+    key: SecretStr = Field(min_length=1)
+
+    @field_validator("key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr) -> SecretStr:
+        return _sendable(value)
+
+
+class Settings(BaseModel):
+    """Every setting, with its default and what it means, for the README and the schema."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    bind_host: str = Field(
+        default="127.0.0.1",
+        pattern=_NAME,
+        description="where to listen; any other than loopback needs a key",
+    )
+    bind_port: int = Field(
+        default=DEFAULT_PORT, ge=0, le=65535, description="where to listen; `0` takes a free port"
+    )
+    workers: int = Field(
+        default_factory=default_workers, ge=1, le=64, description="worker processes"
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="local key that clients must send, as `Authorization: Bearer` or `x-api-key`",
+    )
+    api_keys: tuple[ApiKey, ...] = Field(
+        default=(), description='more keys: `[{"name": "...", "key": "..."}]`'
+    )
+    model_fallback: str = Field(
+        default="gpt-5.5", pattern=_NAME, description="stands in for Anthropic's model names"
+    )
+    model_aliases: dict[str, str] = Field(
+        default_factory=dict,
+        description='your names for models: `{"fast": "gpt-6-luna", "claude-deep": "gpt-6-sol-high"}`',
+    )
+    models: tuple[str, ...] | None = Field(
+        default=None, description="overrides what `/v1/models` lists"
+    )
+    auth_file: Path | None = Field(default=None, description="where the login is kept")
+    upstream_base_url: str = Field(default=DEFAULT_BASE_URL, description="the Codex backend")
+    oauth_issuer: str = Field(default="https://auth.openai.com", description="the login server")
+    originator: str = Field(
+        default=DEFAULT_ORIGINATOR, description="who we say we are to backend and login server"
+    )
+    user_agent: str = Field(
+        default=f"codexia/{__version__}", description="likewise, as the `User-Agent`"
+    )
+    client_version: str = Field(
+        default=DEFAULT_CLIENT_VERSION,
+        description="version of Codex CLI whose models the backend offers us",
+    )
+    allowed_hosts: tuple[str, ...] = Field(default=(), description="more `Host` names to answer to")
+    allowed_origins: tuple[str, ...] = Field(
+        default=(), description="web origins that may call, with CORS"
+    )
+    upstream_idle_timeout_s: float = Field(
+        default=300,
+        gt=0,
+        le=LONGEST_S,
+        allow_inf_nan=False,
+        description="longest silence of the backend",
+    )
+    ping_interval_s: float = Field(
+        default=10,
+        gt=0,
+        le=LONGEST_S,
+        allow_inf_nan=False,
+        description="longest silence that a client is left in",
+    )
+    batch_concurrency: int = Field(
+        default=4, ge=1, le=256, description="requests of message batches that run at once"
+    )
+    response_store_max_mb: int = Field(
+        default=512,
+        ge=0,
+        le=1_000_000,
+        description="room for stored responses, compressed; the oldest make way. `0` stores none",
+    )
+    response_store_max_age_h: float = Field(
+        default=720,
+        gt=0,
+        le=LONGEST_H,
+        allow_inf_nan=False,
+        description="how long a stored response is kept",
+    )
+    log_level: Literal["error", "warning", "info", "debug"] = Field(
+        default="warning", description="`error`, `warning`, `info`, `debug`"
+    )
+
+    @field_validator("upstream_base_url", "oauth_issuer")
+    @classmethod
+    def _is_http_url(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        if not urlsplit(value).hostname or not _HEADER.fullmatch(value) or " " in value:
+            raise ValueError("must be an address such as https://example.org/path")
+        return value.rstrip("/")
+
+    @field_validator("originator", "user_agent", "client_version")
+    @classmethod
+    def _is_header_value(cls, value: str) -> str:
+        if not _HEADER.fullmatch(value):
+            raise ValueError("must be printable ASCII without blanks around it")
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _without_slash(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(origin.rstrip("/") for origin in value)
+
+    @field_validator("api_keys")
+    @classmethod
+    def _has_unique_names(cls, value: tuple[ApiKey, ...]) -> tuple[ApiKey, ...]:
+        if len({key.name for key in value}) < len(value):
+            raise ValueError("two keys have the same name")
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else _sendable(value)
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _blank_key_is_none(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @property
+    def keys(self) -> tuple[ApiKey, ...]:
+        """All local keys, the single `api_key` under the name `default`."""
+        single = () if self.api_key is None else (ApiKey(name="default", key=self.api_key),)
+        return single + self.api_keys
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this host can reach the bind address."""
+        if self.bind_host == "localhost":
+            return True
+        try:
+            return ip_address(self.bind_host).is_loopback
+        except ValueError:
+            return False
+
+
+def _sendable(key: SecretStr) -> SecretStr:
+    if not _HEADER.fullmatch(key.get_secret_value()):
+        raise ValueError("must be printable ASCII without blanks around it")
+    return key

@@ -1,0 +1,241 @@
+"""A process by itself that checks the content of a batch and finds its items.
+
+`python -m codexia_supervisor.batches.intake messages|openai FILE [ENDPOINT]` writes to its standard
+output a line `[custom_id, start, length]` for each item, and at last one
+`{"items": n, "problems": [...]}`; the items count only if there are no problems. The content
+may be a single line of 256 MB: it is never in memory as a whole, and the supervisor, whose
+loop all workers wait for, does none of this.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from codexia_supervisor.batches.spans import NotJson, elements, members
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import BinaryIO
+
+    from codexia_supervisor.batches.spans import Buffer, Span
+
+    Write = Callable[[str, int, int], None]
+
+NICENESS: Final = 10
+
+MAX_REQUESTS: Final = 100_000
+MAX_LINES: Final = 50_000
+MAX_ITEM_BYTES: Final = 64 * 1024 * 1024
+"""What a live request may have too."""
+
+MAX_PROBLEMS: Final = 50
+MAX_CUSTOM_ID_CHARS: Final = 512
+CUSTOM_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+Problem = dict[str, Any]
+
+
+class Refused(Exception):
+    """The content or an item of it is wrong; `problem` are the fields of a `LineProblem`."""
+
+    def __init__(
+        self, code: str, message: str, param: str | None = None, line: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.problem = {"line": line, "code": code, "message": message, "param": param}
+
+
+def main() -> None:
+    """Check the file that the arguments name."""
+    os.nice(NICENESS)
+    dialect, name, *rest = sys.argv[1:]
+    output = sys.stdout.buffer
+    try:
+        verdict = check(dialect, Path(name), rest[0] if rest else "", output)
+        output.write(orjson.dumps(verdict) + b"\n")
+        output.flush()
+    except BrokenPipeError:
+        os._exit(1)  # nobody wants to know any more
+
+
+def check(dialect: str, path: Path, endpoint: str, output: BinaryIO) -> dict[str, Any]:
+    """Write a line for each item, and return the last line."""
+
+    def write(custom_id: str, start: int, length: int) -> None:
+        output.write(orjson.dumps((custom_id, start, length)) + b"\n")
+
+    if not path.stat().st_size:
+        return _verdict(0, [Refused("empty_file", "the content is empty").problem])
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if dialect == "messages":
+            return _check_requests(content, write)
+        return _check_lines(content, endpoint, write)
+
+
+def _verdict(items: int, problems: list[Problem]) -> dict[str, Any]:
+    return {"items": items, "problems": problems}
+
+
+def _check_requests(content: mmap.mmap, write: Write) -> dict[str, Any]:
+    """Check `{"requests": [{"custom_id": ..., "params": {...}}, ...]}`; the first fault ends it."""
+    seen: set[str] = set()
+    try:
+        for number, span in enumerate(elements(content, _requests_in(content))):
+            custom_id, start, length = _request(content, span, number, seen)
+            seen.add(custom_id)
+            write(custom_id, start, length)
+    except Refused as refused:
+        return _verdict(0, [refused.problem])
+    except NotJson as error:
+        refused = Refused("invalid_json", f"the body is not valid JSON: {error}")
+        return _verdict(0, [refused.problem])
+    if not seen:
+        refused = Refused("empty", "requests: a batch needs at least one request", "requests")
+        return _verdict(0, [refused.problem])
+    return _verdict(len(seen), [])
+
+
+def _requests_in(content: mmap.mmap) -> Span:
+    found = None
+    for key, span in members(content, None):
+        if key == "requests":
+            found = span
+        else:
+            _decoded(content, span, key)
+    if found is None:
+        raise Refused("missing", "requests: field required", "requests")
+    if content[found[0]] != ord("["):
+        raise Refused("invalid_type", "requests: must be a list", "requests")
+    return found
+
+
+def _request(content: mmap.mmap, span: Span, number: int, seen: set[str]) -> tuple[str, int, int]:
+    """Return an item of Anthropic: its id and where its `params` are."""
+    if number == MAX_REQUESTS:
+        many = f"requests: a batch has at most {MAX_REQUESTS} requests"
+        raise Refused("request_too_large", many, "requests")
+    place = f"requests.{number}"
+    fields = _fields(content, span, place)
+    if "custom_id" not in fields:
+        raise Refused("missing", f"{place}.custom_id: field required")
+    custom_id = _decoded(content, fields["custom_id"], f"{place}.custom_id")
+    if not isinstance(custom_id, str) or not CUSTOM_ID.fullmatch(custom_id):
+        raise Refused(
+            "invalid_custom_id",
+            f"{place}.custom_id: must be 1 to 64 characters of a-z, A-Z, 0-9, _ and -",
+        )
+    if custom_id in seen:
+        twice = f"{place}.custom_id: {custom_id!r} is there twice; each must be unique"
+        raise Refused("duplicate_custom_id", twice)
+    if "params" not in fields:
+        raise Refused("missing", f"{place}.params: field required")
+    start, end = fields["params"]
+    params = _decoded(content, fields["params"], f"{place}.params")
+    if not isinstance(params, dict):
+        raise Refused("invalid_type", f"{place}.params: must be an object")
+    if params.get("stream") is True:  # pyright: ignore[reportUnknownMemberType]
+        raise Refused(
+            "invalid_stream", f"{place}.params.stream: streaming is not possible in a batch"
+        )
+    return custom_id, start, end - start
+
+
+def _check_lines(content: mmap.mmap, endpoint: str, write: Write) -> dict[str, Any]:
+    """Check an input file of OpenAI's Batch API, all lines of it."""
+    seen: dict[str, int] = {}
+    problems: list[Problem] = []
+    for line, span in _lines(content):
+        try:
+            custom_id, start, length = _line(content, span, endpoint, seen)
+            seen[custom_id] = line
+            write(custom_id, start, length)
+        except Refused as refused:
+            problems.append({**refused.problem, "line": line})
+        except NotJson as error:
+            wrong = Refused("invalid_json_line", f"the line is not valid JSON: {error}")
+            problems.append({**wrong.problem, "line": line})
+        if len(problems) == MAX_PROBLEMS or len(seen) > MAX_LINES:
+            break
+    if len(seen) > MAX_LINES:
+        many = Refused("too_many_requests", f"a batch has at most {MAX_LINES} requests")
+        problems.append(many.problem)
+    if not seen and not problems:
+        problems.append(Refused("empty_file", "the input file has no requests").problem)
+    return _verdict(len(seen), problems)
+
+
+def _lines(content: mmap.mmap) -> Iterator[tuple[int, Span]]:
+    """Yield the lines that are not blank, by number from 1."""
+    start, line, size = 0, 0, len(content)
+    while start < size:
+        line += 1
+        end = content.find(b"\n", start)
+        end = size if end < 0 else end
+        if end - start > MAX_ITEM_BYTES or content[start:end].strip():
+            yield line, (start, end)
+        start = end + 1
+
+
+def _line(
+    content: mmap.mmap, span: Span, endpoint: str, seen: Mapping[str, int]
+) -> tuple[str, int, int]:
+    """Return an item of OpenAI: its id and where its `body` is."""
+    fields = _fields(content, span, "the line")
+    values = {
+        key: _decoded(content, fields[key], key) if key in fields else None
+        for key in ("custom_id", "method", "url", "body")
+    }
+    for key in values:
+        if key not in fields:
+            raise Refused("missing_required_parameter", f"{key} is missing", key)
+    custom_id, body = values["custom_id"], values["body"]
+    if not isinstance(custom_id, str) or not 0 < len(custom_id) <= MAX_CUSTOM_ID_CHARS:
+        raise Refused(
+            "invalid_custom_id",
+            f"custom_id must be a text of 1 to {MAX_CUSTOM_ID_CHARS} characters",
+            "custom_id",
+        )
+    if custom_id in seen:
+        twice = f"the custom_id is that of line {seen[custom_id]}; each must be unique"
+        raise Refused("duplicate_custom_id", twice, "custom_id")
+    if values["method"] != "POST":
+        raise Refused("invalid_method", "method must be POST", "method")
+    if values["url"] != endpoint:
+        raise Refused("mismatched_url", f"url must be the batch's endpoint, {endpoint}", "url")
+    if not isinstance(body, dict):
+        raise Refused("invalid_body", "body must be an object", "body")
+    if not isinstance(body.get("model"), str):  # pyright: ignore[reportUnknownMemberType]
+        raise Refused("missing_required_parameter", "body.model is missing", "body.model")
+    if body.get("stream") is True:  # pyright: ignore[reportUnknownMemberType]
+        raise Refused("invalid_stream", "body.stream is not possible in a batch", "body.stream")
+    start, end = fields["body"]
+    return custom_id, start, end - start
+
+
+def _fields(content: mmap.mmap, span: Span, place: str) -> dict[str, Span]:
+    start, end = span
+    if end - start > MAX_ITEM_BYTES:
+        raise Refused("request_too_large", f"{place}: larger than {MAX_ITEM_BYTES // 2**20} MiB")
+    item: Buffer = content[start:end]
+    if not item.lstrip().startswith(b"{"):
+        raise Refused("invalid_type", f"{place}: must be an object")
+    return {key: (start + first, start + last) for key, (first, last) in members(item, None)}
+
+
+def _decoded(content: mmap.mmap, span: Span, place: str) -> Any:
+    """Return the value at a span; it is valid JSON throughout."""
+    try:
+        return orjson.loads(content[span[0] : span[1]])
+    except orjson.JSONDecodeError as error:
+        raise NotJson(f"{place}, byte {span[0] + error.pos}: {error.msg}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Takes items of batches from the supervisor, runs them, and tells how they went.
+
+An item is the supervisor's until its outcome is settled. Whatever happens in between, to this
+process or to that one, at most makes it run again.
+
+| an item is | known to | until |
+|---|---|---|
+| held | `_running` | it has its outcome, or this process ends |
+| done | `_outcomes` | the supervisor says that the outcome is on disk |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+import orjson
+
+from codexia.batches import Assignment, WorkOffer
+from codexia.errors import SupervisorUnavailable
+from codexia.ndjson import LineSplitter
+from codexia_workers.batch_item import failed_outcome, run_item
+from codexia_workers.breathing import Breathing
+from codexia_workers.supervisor_calls import CONNECT_TIMEOUT_S
+from codexia_workers.worker import RECONNECT_S
+
+if TYPE_CHECKING:
+    from codexia.batches import Outcome
+    from codexia_workers.worker import Worker
+
+logger = logging.getLogger("codexia.batches")
+
+GROUP_S: Final = 0.005
+"""How long the first outcome waits for others: one transaction takes many as quickly as one."""
+
+GROUP_ITEMS: Final = 64
+SETTLE_TIMEOUT_S: Final = 60.0
+SETTLE_RETRY_S: Final = 0.5
+LEAVE_SETTLE_S: Final = 5.0
+"""Longest that a worker which stops waits for a supervisor to take its last outcomes."""
+
+
+class BatchRunner:
+    """One worker's hands for batches.
+
+    Attributes:
+        leaving: no item is begun any more.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self.leaving = False
+        self._worker = worker
+        self._name = secrets.token_hex(8)
+        self._running: set[int] = set()
+        self._outcomes: dict[int, Outcome] = {}
+        self._breathing = Breathing()
+        self._changed = asyncio.Event()
+        self._taking: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Take items, run and settle them, for as long as the worker lives."""
+        async with asyncio.TaskGroup() as items:
+            items.create_task(self._settle_all())
+            self._taking = items.create_task(self._take_all(items))
+
+    async def leave(self) -> None:
+        """Return once what runs is done and settled; the rest goes back to be run by others."""
+        self.leaving = True
+        while self._running:
+            await self._next_change()
+        try:
+            async with asyncio.timeout(LEAVE_SETTLE_S):
+                while self._outcomes:
+                    await self._next_change()
+        except TimeoutError:
+            logger.warning("outcomes of batches not settled count=%s", len(self._outcomes))
+        if self._taking is not None:
+            self._taking.cancel()
+
+    async def _take_all(self, items: asyncio.TaskGroup) -> None:
+        while True:
+            try:
+                await self._take_some(items)
+            except (SupervisorUnavailable, ValueError) as error:
+                logger.debug("work ended: %s", error)
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _take_some(self, items: asyncio.TaskGroup) -> None:
+        """Take items as they are assigned, until the connection ends."""
+        offer = WorkOffer(
+            worker=self._name,
+            generation=self._worker.generation,
+            holding=(*self._running, *self._outcomes),
+        )
+        content = offer.model_dump_json().encode()
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
+        async with self._worker.calling("POST", "/work", content, timeout) as reply:
+            if reply.status != 200:
+                raise SupervisorUnavailable(f"no work is given: status {reply.status}")
+            splitter = LineSplitter()
+            async for chunk in reply.content.iter_any():
+                for line in splitter.feed(chunk):
+                    self._take(Assignment.model_validate(orjson.loads(line)), items)
+
+    def _take(self, assignment: Assignment, items: asyncio.TaskGroup) -> None:
+        # It may be here already: a supervisor that begins anew learns that a moment later.
+        if assignment.item in self._running or assignment.item in self._outcomes:
+            return
+        self._running.add(assignment.item)
+        items.create_task(self._run(assignment))
+
+    async def _run(self, assignment: Assignment) -> None:
+        await self._breathing.calm()
+        if self.leaving:
+            stopping = SupervisorUnavailable("this worker stops", code="worker_stopping")
+            outcome = failed_outcome(assignment, stopping)
+        else:
+            outcome = await run_item(self._worker, assignment)
+        self._outcomes[assignment.item] = outcome
+        self._running.discard(assignment.item)
+        self._changed.set()
+
+    async def _settle_all(self) -> None:
+        failing = False
+        while True:
+            while not self._outcomes:
+                await self._next_change()
+            await asyncio.sleep(GROUP_S)
+            try:
+                await self._settle(list(islice(self._outcomes.values(), GROUP_ITEMS)))
+                failing = False
+            except SupervisorUnavailable as error:
+                if not failing:
+                    logger.warning("outcomes of batches wait to be settled: %s", error)
+                failing = True
+                await asyncio.sleep(SETTLE_RETRY_S)
+
+    async def _settle(self, outcomes: list[Outcome]) -> None:
+        message = {"worker": self._name, "outcomes": [dict(outcome) for outcome in outcomes]}
+        content = orjson.dumps(message)
+        status, _ = await self._worker.call("POST", "/settle", content, SETTLE_TIMEOUT_S)
+        if status >= 300:
+            raise SupervisorUnavailable(f"outcomes are not taken: status {status}")
+        for outcome in outcomes:
+            del self._outcomes[outcome.item]
+        self._changed.set()
+
+    async def _next_change(self) -> None:
+        # Nothing runs between the caller's look and this, so no change is missed.
+        self._changed.clear()
+        await self._changed.wait()
