@@ -12,7 +12,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
 import orjson
 
 from codexia.dialects.images import IMAGES, ImagesTranslation
@@ -26,6 +25,7 @@ from codexia.errors import (
     UpstreamTimeout,
 )
 from codexia_workers.answers import send_error, send_json
+from codexia_workers.connection import ConnectionBroken, Silence
 from codexia_workers.generate import Generate, complete_error
 from codexia_workers.serving import serving_of
 from codexia_workers.stream import collect
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from codexia.codex.payload import Json
     from codexia.dialects.dialect import Translation
+    from codexia_workers.connection import Connection
     from codexia_workers.serving import Serving
     from codexia_workers.worker import Worker
 
@@ -113,31 +114,34 @@ async def _of_endpoint(
 
     async def attempt(now: Serving) -> Json:
         headers = now.upstream.images_headers(now.login(), translation.context.response_id)
-        async with await post(worker, now, now.upstream.images_url, body, headers) as response:
-            return await _reply(response)
+        connection = await post(worker, now, now.upstream.images_url, body, headers)
+        try:
+            return await _reply(connection)
+        finally:
+            worker.pool.release(connection)
 
     reply = await patiently(worker, attempt, serving, ENDPOINT_RETRIES)
     answer = answer_of_endpoint(reply, translation.context.created_at)
     return {**answer, "data": answer["data"][:number]}
 
 
-async def _reply(response: aiohttp.ClientResponse) -> Json:
+async def _reply(connection: Connection) -> Json:
     try:
-        await check_status(response)
+        await check_status(connection)
     except (BadRequest, NotFound) as error:
-        if response.status in {404, 405}:
+        if connection.status in {404, 405}:
             raise UpstreamError("the Codex backend has no images endpoint") from error
         raise
     content = bytearray()
     try:
-        async for chunk in response.content.iter_any():
+        while chunk := await connection.read():
             content += chunk
             if len(content) > MAX_REPLY_BYTES:
                 raise UpstreamError("the Codex backend sent images over the size limit")
         reply: Any = orjson.loads(content)
-    except TimeoutError as error:
+    except Silence as error:
         raise UpstreamTimeout("the Codex backend stopped sending") from error
-    except (aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
+    except (ConnectionBroken, orjson.JSONDecodeError) as error:
         raise UpstreamError("the Codex backend broke off its answer") from error
     if not isinstance(reply, dict):
         raise UpstreamError("the Codex backend sent images in an unknown form")

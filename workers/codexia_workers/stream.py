@@ -7,14 +7,15 @@ import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codexia.errors import CodexiaError, UpstreamError
+from codexia_workers.sending import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from starlette.types import Send
 
     from codexia.dialects.dialect import Dialect, ReplyStream, Translation
-    from codexia.sse import Event
+    from codexia.sse import Event, Frame
     from codexia_workers.answers import Headers
     from codexia_workers.upstream import UpstreamReply
 
@@ -28,7 +29,6 @@ class StreamedAnswer:
     """Pumps one reply to its client.
 
     Attributes:
-        failure: what ended the stream early, None while all is well.
         sends: body messages handed to the server, pings not counted.
         first_sent_at: when the first of them was, in the event loop's time; 0.0 before.
     """
@@ -36,17 +36,21 @@ class StreamedAnswer:
     def __init__(
         self, send: Send, dialect: Dialect, translation: Translation, keep: Keep | None = None
     ) -> None:
-        self.failure: CodexiaError | None = None
         self.sends = 0
         self.first_sent_at = 0.0
         self._send = send
         self._encode = dialect.encode
         self._ping = dialect.ping
-        self._reply = translation.reply
+        self._turn = Turn(translation.reply)
         self._collector = translation.collector
         self._keep = keep
         self._loop = asyncio.get_running_loop()
         self._sent_at = 0.0
+
+    @property
+    def failure(self) -> CodexiaError | None:
+        """What ended the stream early, None while all is well."""
+        return self._turn.failure
 
     async def run(
         self, upstream: UpstreamReply | None, headers: Headers, ping_interval_s: float
@@ -62,11 +66,40 @@ class StreamedAnswer:
         self._sent_at = self._loop.time()
         async with asyncio.TaskGroup() as group:
             keeping_alive = group.create_task(self._keep_alive(ping_interval_s))
-            last, self.failure = await pump(self._reply, upstream, self._send_more)
+            last = await self._pour(upstream)
             if self._keep is not None and self.failure is None:
                 last = await self._kept(self._keep, last)
             keeping_alive.cancel()
         await self._send_events(last, more=False)
+
+    async def _pour(self, upstream: UpstreamReply | None) -> list[Event]:
+        """Send all events but the last batch; return that.
+
+        From the second batch on a send happens within the read that brought its events, and no
+        task wakes up for it, unless the server asks to wait.
+        """
+        turn = self._turn
+        last = turn.begin(upstream)
+        if upstream is None or turn.ended:
+            return last
+        if last:
+            await self._send_events(last, more=True)
+            last = []
+
+        def take(frames: list[Frame]) -> Awaitable[None] | None:
+            nonlocal last
+            events = turn.feed(frames)
+            if turn.ended:
+                last = events
+                upstream.stop_pouring()
+                return None
+            return at_once(self._send_events(events, more=True)) if events else None
+
+        try:
+            await upstream.pour(take)
+        except CodexiaError as error:
+            last = turn.fail(error)
+        return last
 
     async def _kept(self, keep: Keep, events: list[Event]) -> list[Event]:
         """Store the answer before its client reads that it is complete; return what is left."""
@@ -77,15 +110,12 @@ class StreamedAnswer:
         await keep(self._collector.result())
         return [terminal]
 
-    async def _send_more(self, events: list[Event]) -> None:
-        await self._send_events(events, more=True)
-
-    async def _send_events(self, events: list[Event], *, more: bool) -> None:
+    def _send_events(self, events: list[Event], *, more: bool) -> Awaitable[None]:
         now = self._loop.time()
         self.first_sent_at = self.first_sent_at or now
         self._sent_at = now
         self.sends += 1
-        await self._send(
+        return self._send(
             {"type": "http.response.body", "body": self._encode(events), "more_body": more}
         )
 
@@ -99,35 +129,70 @@ class StreamedAnswer:
                 )
 
 
+class Turn:
+    """Frames in, events out: one reply with its end, whatever that is.
+
+    Attributes:
+        ended: whether its terminal event is among what was returned.
+        failure: what ended it early, None while all is well.
+    """
+
+    def __init__(self, reply: ReplyStream) -> None:
+        self.ended = False
+        self.failure: CodexiaError | None = None
+        self._reply = reply
+
+    def begin(self, upstream: UpstreamReply | None) -> list[Event]:
+        """Return the first events; without a backend they are all."""
+        events = self._reply.start()
+        if upstream is None:
+            self.ended = True
+            return events
+        return [*events, *self.feed(upstream.ahead)]
+
+    def feed(self, frames: Iterable[Frame]) -> list[Event]:
+        """Return the events that frames cause."""
+        reply = self._reply
+        events: list[Event] = []
+        try:
+            for frame in frames:
+                events += reply.feed(frame)
+                if reply.ended:
+                    self.ended = True
+                    break
+        except CodexiaError as error:
+            events += self.fail(error)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # An event of a shape that the translation does not expect. The client must still
+            # get its terminal event.
+            logger.exception("translation failed")
+            error = UpstreamError("the Codex backend sent an event of an unknown shape")
+            events += self.fail(error)
+        return events
+
+    def fail(self, failure: CodexiaError) -> list[Event]:
+        """Return the events that end the reply early."""
+        self.ended = True
+        self.failure = failure
+        return self._reply.fail(failure)
+
+
 async def pump(
     reply: ReplyStream,
     upstream: UpstreamReply | None,
     send: Callable[[list[Event]], Awaitable[None]],
 ) -> tuple[list[Event], CodexiaError | None]:
     """Send all events of a reply but the last batch; return that, and what ended it early."""
-    events: list[Event] = []
-    try:
-        events += reply.start()
-        frames = upstream.ahead if upstream else ()
-        while True:
-            for frame in frames:
-                events += reply.feed(frame)
-                if reply.ended:
-                    break
-            if reply.ended or upstream is None:
-                return events, None
-            if events:
-                batch, events = events, []
-                await send(batch)
-            frames = await upstream.read()
-    except CodexiaError as error:
-        failure = error
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        # An event of a shape that the translation does not expect. The client must still
-        # get its terminal event.
-        logger.exception("translation failed")
-        failure = UpstreamError("the Codex backend sent an event of an unknown shape")
-    return [*events, *reply.fail(failure)], failure
+    turn = Turn(reply)
+    events = turn.begin(upstream)
+    while upstream is not None and not turn.ended:
+        if events:
+            await send(events)
+        try:
+            events = turn.feed(await upstream.read())
+        except CodexiaError as error:
+            events = turn.fail(error)
+    return events, turn.failure
 
 
 async def collect(translation: Translation, upstream: UpstreamReply | None) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import aiohttp
 import orjson
 
 from codexia.codex.events import FAILED, TERMINAL, is_content
@@ -21,6 +20,7 @@ from codexia.codex.request import without_reasoning
 from codexia.codex.upstream import LIMITS_EVENT
 from codexia.errors import (
     BadRequest,
+    CodexiaError,
     Overloaded,
     RateLimited,
     UpstreamError,
@@ -28,15 +28,16 @@ from codexia.errors import (
     UpstreamTruncated,
 )
 from codexia.sse import FrameSplitter
-from codexia_workers.supervisor_calls import CONNECT_TIMEOUT_S
+from codexia_workers.connecting import NoConnection
+from codexia_workers.connection import ConnectionBroken, Silence
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
-
-    from multidict import CIMultiDictProxy
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 
     from codexia.codex.request import CodexRequest
     from codexia.sse import Frame
+    from codexia_workers.connection import Connection
+    from codexia_workers.pool import Pool
     from codexia_workers.serving import Serving
     from codexia_workers.worker import Worker
 
@@ -51,6 +52,8 @@ because many clients and proxies give up after 60 s without one."""
 RELEASE_GRACE_S: Final = 0.25
 ERROR_BODY_LIMIT_BYTES: Final = 256 * 1024
 
+ENDED_EARLY: Final = "the Codex backend closed the stream before its end"
+
 T = TypeVar("T")
 
 
@@ -62,17 +65,18 @@ class UpstreamReply:
         complete: whether the terminal event has been read.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._splitter = FrameSplitter()
+        self._stopped = False
         self.ahead: list[Frame] = []
         self.complete = False
         self._limits: Frame | None = None
 
     @property
-    def headers(self) -> CIMultiDictProxy[str]:
+    def headers(self) -> Mapping[str, str]:
         """The reply's headers."""
-        return self._response.headers
+        return self._connection.headers
 
     async def read(self) -> list[Frame]:
         """Return the frames of the next chunk, maybe none.
@@ -81,14 +85,47 @@ class UpstreamReply:
             UpstreamTruncated: the connection broke or ended before a terminal event.
             UpstreamTimeout: nothing came for `upstream_idle_timeout_s`.
         """
-        try:
-            chunk = await self._response.content.readany()
-        except TimeoutError as error:
-            raise UpstreamTimeout("the Codex backend stopped sending") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise UpstreamTruncated("the connection to the Codex backend broke") from error
+        with told():
+            chunk = await self._connection.read()
         if not chunk:
-            raise UpstreamTruncated("the Codex backend closed the stream before its end")
+            raise UpstreamTruncated(ENDED_EARLY)
+        return self._frames(chunk)
+
+    async def pour(self, take: Callable[[list[Frame]], Awaitable[None] | None]) -> None:
+        """Hand the frames of each further chunk to `take`, until `stop_pouring`.
+
+        Args:
+            take: called as `Connection.pour` calls.
+
+        Raises:
+            UpstreamTruncated: the connection broke or ended before a terminal event.
+            UpstreamTimeout: nothing came for `upstream_idle_timeout_s`.
+        """
+        failure: CodexiaError | None = None
+
+        def hand_on(chunk: bytes) -> Awaitable[None] | None:
+            nonlocal failure
+            try:
+                frames = self._frames(chunk)
+            except CodexiaError as error:
+                failure = error
+                self.stop_pouring()
+                return None
+            return take(frames)
+
+        with told():
+            await self._connection.pour(hand_on)
+        if failure is not None:
+            raise failure
+        if not self._stopped:
+            raise UpstreamTruncated(ENDED_EARLY)
+
+    def stop_pouring(self) -> None:
+        """Let `pour` return."""
+        self._stopped = True
+        self._connection.stop_pouring()
+
+    def _frames(self, chunk: bytes) -> list[Frame]:
         frames = self._splitter.feed(chunk)
         self.complete = self.complete or any(frame.event in TERMINAL for frame in frames)
         return frames
@@ -99,7 +136,7 @@ class UpstreamReply:
         Raises:
             CodexiaError: the backend failed instead.
         """
-        await check_status(self._response)
+        await check_status(self._connection)
         try:
             async with asyncio.timeout(HOLD_LIMIT_S):
                 while True:
@@ -124,16 +161,18 @@ class UpstreamReply:
 
     def cancel(self) -> None:
         """Drop the connection, which tells the backend to stop generating."""
-        self._response.close()
+        self._connection.close()
 
-    async def release(self) -> None:
+    async def release(self, pool: Pool) -> None:
         """Give the connection back to the pool, if the backend ends the body as it should."""
         try:
             async with asyncio.timeout(RELEASE_GRACE_S):
-                while await self._response.content.readany():
+                while await self._connection.read():
                     pass
-        except (TimeoutError, aiohttp.ClientError, OSError):
-            self._response.close()
+        except (TimeoutError, ConnectionBroken):
+            self._connection.close()
+        else:
+            pool.release(self._connection)
 
 
 @asynccontextmanager
@@ -163,7 +202,7 @@ async def open_reply(
         reply.cancel()
         raise
     if reply.complete:
-        await reply.release()
+        await reply.release(worker.pool)
     else:
         reply.cancel()
 
@@ -235,51 +274,44 @@ async def patiently(
 
 async def post(
     worker: Worker, serving: Serving, url: str, body: dict[str, Any], headers: dict[str, str]
-) -> aiohttp.ClientResponse:
-    """Return the backend's response, whatever its status; the caller closes it.
+) -> Connection:
+    """Return a connection with the backend's answer, whatever its status; the caller closes it.
 
     Raises:
         UpstreamError: the backend cannot be reached, or says nothing.
     """
-    idle_s = serving.snapshot.upstream_idle_timeout_s
+    silence_s = serving.snapshot.upstream_idle_timeout_s
+    content = orjson.dumps(body)
     try:
-        return await worker.http.post(
-            url,
-            data=orjson.dumps(body),
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_s
-            ),
-            allow_redirects=False,
-            proxy=serving.proxy,
-        )
-    except aiohttp.ConnectionTimeoutError as error:
-        raise UpstreamError("the Codex backend cannot be reached: connecting timed out") from error
-    except TimeoutError as error:
+        return await worker.pool.post(url, headers, content, silence_s, serving.proxy)
+    except Silence as error:
         raise UpstreamTimeout("the Codex backend did not answer") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise UpstreamError(f"the Codex backend cannot be reached: {_reason(error)}") from error
+    except (NoConnection, ConnectionBroken) as error:
+        raise UpstreamError(f"the Codex backend cannot be reached: {error}") from error
 
 
-async def check_status(response: aiohttp.ClientResponse) -> None:
+async def check_status(connection: Connection) -> None:
     """Return if the backend took the request.
 
     Raises:
         CodexiaError: what its reply says instead.
     """
-    if response.status != 200:
+    if connection.status != 200:
         body = b""
         try:
-            async for chunk in response.content.iter_any():
+            while len(body) <= ERROR_BODY_LIMIT_BYTES and (chunk := await connection.read()):
                 body += chunk
-                if len(body) > ERROR_BODY_LIMIT_BYTES:
-                    break
-        except (aiohttp.ClientError, OSError):
+        except ConnectionBroken:
             logger.debug("the body of an error reply broke off")
-        raise failure_of_reply(response.status, response.headers, body)
+        raise failure_of_reply(connection.status, connection.headers, body)
 
 
-def _reason(error: Exception) -> str:
-    """Return the operating system's word for it; aiohttp's own texts hold addresses."""
-    cause = getattr(error, "os_error", error)
-    return getattr(cause, "strerror", None) or type(error).__name__
+@contextmanager
+def told() -> Generator[None]:
+    """Tell what happens to a connection in the words of the backend's failures."""
+    try:
+        yield
+    except Silence as error:
+        raise UpstreamTimeout("the Codex backend stopped sending") from error
+    except ConnectionBroken as error:
+        raise UpstreamTruncated("the connection to the Codex backend broke") from error

@@ -15,6 +15,7 @@ from codexia.control import PROTOCOL, RefreshRequest, Snapshot, TokenCount, Vers
 from codexia.errors import LoginRequired, RateLimited, SupervisorUnavailable
 from codexia_workers.accepting import Accepting
 from codexia_workers.observations import Observations
+from codexia_workers.pool import Pool
 from codexia_workers.serving import Serving
 from codexia_workers.stored_responses import StoredResponses
 from codexia_workers.supervisor_calls import SupervisorCalls
@@ -34,7 +35,6 @@ REFRESH_TIMEOUT_S: Final = 30.0
 COUNT_TIMEOUT_S: Final = 60.0
 """60 MB of text, far more than any window holds, take the tokenizer 6 s."""
 
-POOL_IDLE_S: Final = 60.0
 MAX_SNAPSHOT_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -43,7 +43,7 @@ class Worker:
 
     Attributes:
         serving: replaced whole when a snapshot arrives; requests read it without a lock.
-        http: the pool of connections to the backend.
+        pool: connections to the backend.
         responses: what clients may ask for again.
         observed: what the supervisor is told.
         accepting: whether new connections are taken.
@@ -55,7 +55,7 @@ class Worker:
         self.responses = StoredResponses(self)
         self.observed = Observations(self)
         self.accepting = Accepting(spec)
-        self.http: aiohttp.ClientSession
+        self.pool = Pool()
         self._supervisor = SupervisorCalls(spec.control_socket)
         self._refresh_lock = asyncio.Lock()
         self._foreign = False
@@ -66,21 +66,11 @@ class Worker:
         return self.serving.snapshot.drain_before > self.generation
 
     async def __aenter__(self) -> Worker:
-        self.http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=POOL_IDLE_S, ttl_dns_cache=60
-            ),
-            # The backend's Cloudflare cookies are bound to a browser's fingerprint; replaying
-            # them from here draws challenges.
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("user-agent",),
-        )
         await self._supervisor.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.http.close()
+        self.pool.close()
         await self._supervisor.__aexit__()
 
     async def watch(self) -> None:
