@@ -53,8 +53,6 @@ async def server(serve: Serve) -> AsyncGenerator[str]:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/path?query"
         for writer in writers:
             writer.transport.abort()
-        while any(not writer.transport.is_closing() for writer in writers):
-            await asyncio.sleep(0)
     await asyncio.sleep(0)
 
 
