@@ -153,45 +153,45 @@ ENDED = {"state": "ended", "ended_at": CREATED_AT + 9, "started_at": CREATED_AT 
 @pytest.mark.parametrize(
     ("fields", "status", "times"),
     [
-        ({"state": "validating", "counts": ItemCounts()}, "validating", set()),
+        ({"state": "validating", "counts": ItemCounts()}, "validating", ""),
         (
             {"state": "validating", "cancel_initiated_at": CREATED_AT},
             "cancelling",
-            {"cancelling_at"},
+            "cancelling_at",
         ),
-        ({"state": "failed", "ended_at": CREATED_AT}, "failed", {"failed_at"}),
-        ({"started_at": CREATED_AT}, "in_progress", {"in_progress_at"}),
-        ({"counts": ItemCounts(succeeded=2)}, "finalizing", set()),
+        ({"state": "failed", "ended_at": CREATED_AT}, "failed", "failed_at"),
+        ({"started_at": CREATED_AT}, "in_progress", "in_progress_at"),
+        ({"counts": ItemCounts(succeeded=2)}, "finalizing", ""),
         (
             {"state": "canceling", "cancel_initiated_at": CREATED_AT},
             "cancelling",
-            {"cancelling_at"},
+            "cancelling_at",
         ),
         (
             {**ENDED, "counts": ItemCounts(succeeded=1, errored=1)},
             "completed",
-            {"in_progress_at", "finalizing_at", "completed_at"},
+            "in_progress_at finalizing_at completed_at",
         ),
         (
             {**ENDED, "counts": ItemCounts(succeeded=1, expired=1)},
             "expired",
-            {"in_progress_at", "finalizing_at", "expired_at"},
+            "in_progress_at finalizing_at expired_at",
         ),
         (
             {**ENDED, "cancel_initiated_at": CREATED_AT, "counts": ItemCounts(canceled=2)},
             "cancelled",
-            {"in_progress_at", "cancelling_at", "cancelled_at"},
+            "in_progress_at cancelling_at cancelled_at",
         ),
     ],
     ids=str,
 )
-def test_batch_object_by_status(fields: dict[str, Any], status: str, times: set[str]):
+def test_batch_object_by_status(fields: dict[str, Any], status: str, times: str):
     payload = batch_object(batch("openai", **fields))
     judged(openai_types.Batch, payload)
     assert payload.keys() == openai_types.Batch.model_fields.keys()
     assert payload["status"] == status
     set_at = {key for key in payload if key.endswith("_at") and payload[key] is not None}
-    assert set_at == {"created_at", "expires_at"} | times
+    assert set_at == "created_at expires_at" | times
 
 
 def test_every_status_of_the_api_is_one_that_can_be():
