@@ -106,7 +106,8 @@ async def _operated(
         log_in(home, simulator)
         ports = free_ports(2)
         started = time.monotonic()
-        with Service(home, simulator, bind_port=ports[0], workers=2, api_keys=[FLEET]) as service:
+        settings = {"workers": 2, "api_keys": [FLEET], "max_upstream_streams": 0}
+        with Service(home, simulator, bind_port=ports[0], **settings) as service:
             async with going_on(f"http://127.0.0.1:{ports[0]}", *kinds) as traffic:
                 operator = Operator(service, traffic)
                 await _operate(operator, run, ports)

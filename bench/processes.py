@@ -152,7 +152,9 @@ class Simulator(Process):
 class Gateway(Process):
     """`codexia serve` with one worker, logged in to a simulator."""
 
-    def __init__(self, home: Path, simulator: Simulator, auth: bytes) -> None:
+    def __init__(
+        self, home: Path, simulator: Simulator, auth: bytes, transport: str = "http"
+    ) -> None:
         home.mkdir(mode=0o700)
         auth_path = home / "auth.json"
         auth_path.touch(mode=0o600)
@@ -163,6 +165,8 @@ class Gateway(Process):
                 "CODEXIA_HOME": str(home),
                 "CODEXIA_UPSTREAM_BASE_URL": f"{simulator.url}/backend-api",
                 "CODEXIA_OAUTH_ISSUER": simulator.url,
+                "CODEXIA_MAX_UPSTREAM_STREAMS": "0",
+                "CODEXIA_UPSTREAM_TRANSPORT": transport,
             },
         )
         self._home = home

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from codexia.control import GenerationStatus  # noqa: TC001 - pydantic resolves it at run time
+from codexia.metrics import Series  # noqa: TC001 - likewise
 
 
 class _Message(BaseModel):
@@ -120,6 +121,7 @@ class GatewayStatus(_Message):
     Attributes:
         workers: that serve or begin to.
         problems: what is wrong right now, each with the next step.
+        warnings: what of config.json has no effect, and why.
     """
 
     version: str
@@ -131,6 +133,7 @@ class GatewayStatus(_Message):
     workers: int
     generations: tuple[GenerationStatus, ...]
     problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class AccountStatus(_Message):
@@ -181,15 +184,20 @@ class Observed(_Message):
 
     Attributes:
         worker: random, one worker's for its life.
+        waiting: requests whose turn has not come.
+        series: what is counted for the metrics.
         headers: of the last reply of the backend, those that tell of limits.
         event: the last `codex.rate_limits` event.
         seen_at: when these two came; 0.0 for none.
+        overloaded_at: when the newest request began that the backend was too busy for; 0.0 for none.
     """
 
     worker: str
     since: float
     requests: dict[str, int] = {}
     streams_open: int = 0
+    waiting: int = 0
+    series: tuple[Series, ...] = ()
     input_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
@@ -198,3 +206,4 @@ class Observed(_Message):
     headers: dict[str, str] = {}
     event: dict[str, Any] = Field(default={})
     seen_at: float = 0.0
+    overloaded_at: float = 0.0

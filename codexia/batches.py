@@ -103,12 +103,23 @@ class ItemCounts(_Message):
         return sum(self.model_dump().values())
 
 
+class TokenCounts(_Message):
+    """Tokens that answers took; cached ones are part of the input, reasoning of the output."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
 class Batch(_Message):
     """A batch as it is now.
 
     Attributes:
         dialect: `messages` is Anthropic's Message Batches, `openai` the Batch API.
         endpoint: which every item calls, e.g. `/v1/messages`.
+        model: that all items ask for; None if they differ, or are not checked yet.
+        tokens: of the items that have succeeded.
         expires_at: when items that have not begun expire.
         results_until: when its results are dropped; it is then archived.
         problems: why it failed.
@@ -122,6 +133,8 @@ class Batch(_Message):
     endpoint: str
     state: Literal["validating", "failed", "in_progress", "canceling", "ended"]
     counts: ItemCounts
+    model: str | None = None
+    tokens: TokenCounts = TokenCounts()
     created_at: int
     expires_at: int
     started_at: int | None = None
@@ -201,6 +214,7 @@ class Outcome(_Message):
         retryable: whether another try later may succeed; the supervisor decides.
         retry_after_s: not before this, where the backend said so.
         cause: the error's code, for logs and to tell plan limits and overload apart.
+        tokens: that the answer took.
     """
 
     item: int
@@ -210,6 +224,7 @@ class Outcome(_Message):
     retryable: bool = False
     retry_after_s: float | None = None
     cause: str = ""
+    tokens: TokenCounts = TokenCounts()
 
 
 class Settlement(_Message):

@@ -11,6 +11,8 @@ The supervisor serves HTTP/1.1 on a Unix socket that only this user can open:
 | `POST /config/reload` | `ConfigStatus` after config.json is read again |
 | `GET /account` | `AccountStatus` of `codexia.account` |
 | `POST /observed` `Observed` of `codexia.account` | 204; what a worker saw and did |
+| `POST /demand` `Demand` | 204; how many streams a worker has and wants |
+| `GET /metrics` | everything counted, in the text format of Prometheus |
 | `POST /count_tokens` `TokenCountRequest` | `TokenCount` |
 | `PUT /responses/{id}?key=` `StoredResponse`, newline, `StoredItems` of its output | 204; `key` is the name of the local key whose response it is |
 | `GET /responses/{id}?key=` | `StoredResponse`, or 404 |
@@ -77,10 +79,15 @@ class Login(_Message):
 
 
 class LocalKey(_Message):
-    """A local key that clients may present; only its digest leaves the supervisor."""
+    """A local key that clients may present; only its digest leaves the supervisor.
+
+    Attributes:
+        models: names of those that it may use; None for all.
+    """
 
     name: str
     sha256: str = Field(repr=False)
+    models: tuple[str, ...] | None = None
 
 
 class UpstreamIdentity(_Message):
@@ -101,6 +108,7 @@ class ModelFacts(_Message):
     efforts: tuple[str, ...]
     listed: bool = True
     upgrade: str = ""
+    prefer_websockets: bool = False
 
 
 class ModelRules(_Message):
@@ -136,6 +144,44 @@ class Cooldown(_Message):
         return self.model in {"", model} and model.lower() not in self.exempt
 
 
+class StreamShares(_Message):
+    """How the streams that may run at once are divided among the workers.
+
+    Caps are by what they are for: the name of a local key, or "" for the account.
+
+    Attributes:
+        number: grows with every division; workers say which one they go by.
+        caps: how many in all; what is not in it has no cap.
+        by_worker: by worker, its part of each cap.
+    """
+
+    number: int = 0
+    caps: dict[str, int] = {}
+    by_worker: dict[str, dict[str, int]] = {}
+
+
+class Need(_Message):
+    """What a worker has of one cap.
+
+    Attributes:
+        held: the most that it may be using: its share, or more while streams above that end.
+        running: streams that it has.
+        waiting: requests that wait for one.
+    """
+
+    held: int
+    running: int
+    waiting: int
+
+
+class Demand(_Message):
+    """What a worker has of every cap, and the division that it goes by."""
+
+    worker: str
+    number: int
+    needs: dict[str, Need]
+
+
 class Snapshot(_Message):
     """Everything a worker serves by, whole and of one revision.
 
@@ -145,6 +191,7 @@ class Snapshot(_Message):
         login_hint: why there is no usable login, and what to do, for the caller to read.
         drain_before: generations below this number close their connections and exit.
         cooldowns: limits that requests need not ask the backend about.
+        shares: how many streams each worker may have.
     """
 
     protocol: int = PROTOCOL
@@ -158,11 +205,17 @@ class Snapshot(_Message):
     bind_port: int
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    body_timeout_s: float = 60
     upstream_idle_timeout_s: float
     ping_interval_s: float
+    upstream_transport: str = "http"
     log_level: str
     drain_before: int = 0
     cooldowns: tuple[Cooldown, ...] = ()
+    shares: StreamShares = StreamShares()
+    queue_timeout_s: float = 60.0
+    max_request_memory_mb: int = 512
+    log_format: str = "text"
 
     def codex_upstream(self) -> CodexUpstream:
         """Return the backend as configured."""
@@ -262,6 +315,10 @@ class GenerationHello(_Message):
     """First line that a generation sends to whoever connects to its socket.
 
     The listening socket comes with it as ancillary data.
+
+    Attributes:
+        pid: of its main process, which leads a session with its workers.
+        leaving: whether it stops already and finishes its streams; there is no socket then.
     """
 
     generation: int
@@ -269,7 +326,9 @@ class GenerationHello(_Message):
     workers: int
     bind_host: str
     bind_port: int
-    pid: int
+    # To signal 0 or 1 would be to signal ourselves, or everyone.
+    pid: int = Field(gt=1)
+    leaving: bool = False
 
 
 class GenerationStatus(_Message):

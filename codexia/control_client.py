@@ -5,6 +5,8 @@ Workers have their own client, in their event loop; this one blocks.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,8 +16,6 @@ from codexia.control import SupervisorStatus
 from codexia.errors import NotFound, SupervisorUnavailable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic import BaseModel
 
 
@@ -35,8 +35,9 @@ class ControlClient:
 
         Raises:
             NotFound: it has no such thing, or is of a version without such a call.
-            SupervisorUnavailable: nobody answers, or the answer is an error.
+            SupervisorUnavailable: nobody answers, somebody else would, or the answer is an error.
         """
+        _require_own(self._socket_path)
         content = None if body is None else body.model_dump_json().encode()
         try:
             with httpx.Client(
@@ -60,3 +61,14 @@ class ControlClient:
     def status(self) -> SupervisorStatus:
         """Return the supervisor's account of itself."""
         return SupervisorStatus.model_validate(self.call("GET", "/status"))
+
+
+def _require_own(socket_path: str) -> None:
+    """Return unless another user made the directory of the socket, which may be below /tmp."""
+    directory = Path(socket_path).parent
+    try:
+        owner = directory.lstat().st_uid
+    except OSError:
+        return  # then nobody answers there
+    if os.geteuid() not in {owner, 0}:
+        raise SupervisorUnavailable(f"{directory} belongs to user {owner}, and you are another")

@@ -185,6 +185,12 @@ class UnsupportedMediaType(CodexiaError):
     status = 415
 
 
+class RequestTimeout(CodexiaError):
+    """The client does not send what it began to."""
+
+    status = 408
+
+
 class RequestTooLarge(CodexiaError):
     """The body, or what it decompresses to, is over the limit."""
 
@@ -282,6 +288,19 @@ class Overloaded(CodexiaError):
     code = "server_is_overloaded"
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Crowded(CodexiaError):
+    """The gateway itself has no room for the request now; later it has."""
+
+    status = 429
+    anthropic_status = 529
+    code = "too_many_requests_waiting"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 

@@ -155,7 +155,7 @@ def _of_pip(prefix: Path, version: str, distribution: metadata.Distribution) -> 
 def _by_pip(
     installer: str, python: str, version: str, options: tuple[str, ...] = ()
 ) -> Installation:
-    pip = (python, "-m", "pip", "install", *options)
+    pip = (python, "-P", "-m", "pip", "install", *options)
     return Installation(
         installer,
         version,
@@ -166,7 +166,7 @@ def _by_pip(
 
 
 def _pip_probe(python: str) -> tuple[str, ...]:
-    pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    pip = (python, "-P", "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
     return (*pip, "--dry-run", "--upgrade", "--no-deps", "--report", "-", DISTRIBUTION)
 
 

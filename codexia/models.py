@@ -58,6 +58,7 @@ class Model:
     Attributes:
         listed: whether it is for clients to choose; others work all the same.
         upgrade: id of the model that takes over from it, "" where there is none.
+        prefer_websockets: whether the backend wants to be asked for it by WebSocket.
         named_effort: the effort that the client's own name for the model ends in.
     """
 
@@ -67,6 +68,7 @@ class Model:
     efforts: tuple[str, ...] = DEFAULT_EFFORTS
     listed: bool = True
     upgrade: str = ""
+    prefer_websockets: bool = False
     named_effort: str | None = None
 
     def effort(self, wanted: str | None) -> str | None:
@@ -185,6 +187,7 @@ def _model(entry: dict[str, Any]) -> Model:
         or DEFAULT_EFFORTS,
         listed=entry.get("visibility") == "list" and entry.get("supported_in_api", True),
         upgrade=text_at(child_at(entry, "upgrade"), "model"),
+        prefer_websockets=entry.get("prefer_websockets") is True,
     )
 
 

@@ -87,15 +87,31 @@ class Home:
             with suppress(OSError):
                 self.socket_dir.rmdir()
 
+    def hide_files(self) -> list[Path]:
+        """Take other users' access away from the files that hold secrets; return which had some."""
+        exposed: list[Path] = []
+        for path in (self.auth_file, self.config_file, self.state_file, self.batches):
+            with suppress(OSError):
+                mode = path.stat().st_mode
+                if mode & 0o077:
+                    exposed.append(path)
+                    path.chmod(mode & ~0o077)
+        return exposed
+
     def create(self) -> None:
         """Make the directories, readable by this user only.
 
         Raises:
-            PermissionError: a directory belongs to somebody else.
+            PermissionError: a directory belongs to somebody else, or is where somebody else
+                may exchange it.
         """
         for directory in (self.root, self.run, self.logs, self.socket_dir):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if directory.stat().st_uid != os.getuid():
                 raise PermissionError(f"{directory} belongs to another user")
+        if self.socket_dir != self.run and self.socket_dir.is_symlink():
+            raise PermissionError(f"{self.socket_dir} is a link; remove it")
         for directory in (self.run, self.socket_dir):
             directory.chmod(0o700)
+        # Whoever may write here may put a login or settings of his own in place of ours.
+        self.root.chmod(self.root.stat().st_mode & ~0o022)

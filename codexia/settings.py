@@ -33,12 +33,19 @@ def default_workers() -> int:
 
 
 class ApiKey(BaseModel):
-    """A local key with a name that logs and counters may show."""
+    """A local key with a name that logs and counters may show.
+
+    Attributes:
+        concurrency: how many streams it may have at once.
+        models: names of the models that it may use.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str = Field(min_length=1, max_length=64)
     key: SecretStr = Field(min_length=1)
+    concurrency: int | None = Field(default=None, ge=1, le=100_000)
+    models: tuple[str, ...] | None = Field(default=None, min_length=1)
 
     @field_validator("key")
     @classmethod
@@ -67,7 +74,9 @@ class Settings(BaseModel):
         description="local key that clients must send, as `Authorization: Bearer` or `x-api-key`",
     )
     api_keys: tuple[ApiKey, ...] = Field(
-        default=(), description='more keys: `[{"name": "...", "key": "..."}]`'
+        default=(),
+        description='more keys: `[{"name": "...", "key": "...", "concurrency": 4, '
+        '"models": ["gpt-5.5"]}]`; the last two are optional. See [Overload](#overload)',
     )
     model_fallback: str = Field(
         default="gpt-5.5", pattern=_NAME, description="stands in for Anthropic's model names"
@@ -96,6 +105,13 @@ class Settings(BaseModel):
     allowed_origins: tuple[str, ...] = Field(
         default=(), description="web origins that may call, with CORS"
     )
+    body_timeout_s: float = Field(
+        default=60,
+        gt=0,
+        le=LONGEST_S,
+        allow_inf_nan=False,
+        description="how long a request's body may take, and a second more for each 16 KiB of it",
+    )
     upstream_idle_timeout_s: float = Field(
         default=300,
         gt=0,
@@ -103,12 +119,38 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="longest silence of the backend",
     )
+    upstream_transport: Literal["auto", "http", "websocket"] = Field(
+        default="http",
+        description="how answers are asked for: `http`, `websocket`, or `auto` for what the "
+        "model's entry in the catalogue prefers. See [Transport to the backend]"
+        "(#transport-to-the-backend)",
+    )
     ping_interval_s: float = Field(
         default=10,
         gt=0,
         le=LONGEST_S,
         allow_inf_nan=False,
         description="longest silence that a client is left in",
+    )
+    max_upstream_streams: int = Field(
+        default=256,
+        ge=0,
+        le=100_000,
+        description="answers of the backend that run at once, over all workers; more requests "
+        "wait. `0` for no cap",
+    )
+    queue_timeout_s: float = Field(
+        default=60,
+        gt=0,
+        le=LONGEST_S,
+        allow_inf_nan=False,
+        description="longest that a request waits for its turn",
+    )
+    max_request_memory_mb: int = Field(
+        default=512,
+        ge=1,
+        le=1_000_000,
+        description="bodies of requests that one worker holds at once",
     )
     batch_concurrency: int = Field(
         default=4, ge=1, le=256, description="requests of message batches that run at once"
@@ -129,13 +171,17 @@ class Settings(BaseModel):
     log_level: Literal["error", "warning", "info", "debug"] = Field(
         default="warning", description="`error`, `warning`, `info`, `debug`"
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="`text`, or `json` for one object a line"
+    )
 
     @field_validator("upstream_base_url", "oauth_issuer")
     @classmethod
     def _is_http_url(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
-        if not urlsplit(value).hostname or not _HEADER.fullmatch(value) or " " in value:
+        parts = urlsplit(value)
+        if not parts.hostname or parts.port == 0 or not _HEADER.fullmatch(value) or " " in value:
             raise ValueError("must be an address such as https://example.org/path")
         return value.rstrip("/")
 
@@ -173,6 +219,12 @@ class Settings(BaseModel):
         """All local keys, the single `api_key` under the name `default`."""
         single = () if self.api_key is None else (ApiKey(name="default", key=self.api_key),)
         return single + self.api_keys
+
+    @property
+    def stream_caps(self) -> dict[str, int]:
+        """How many streams may run at once, by name of the local key, and "" for all together."""
+        caps = {key.name: key.concurrency for key in self.api_keys if key.concurrency}
+        return caps | ({"": self.max_upstream_streams} if self.max_upstream_streams else {})
 
     @property
     def loopback(self) -> bool:

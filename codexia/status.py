@@ -17,7 +17,7 @@ from codexia.codex.upstream import CodexUpstream, Credential
 from codexia.config import read_config_file, resolve
 from codexia.control_client import ControlClient, NoSupervisor
 from codexia.errors import NotFound, SupervisorUnavailable
-from codexia.oauth.credentials import CredentialsUnreadable, read_credentials
+from codexia.oauth.credentials import NOT_REFRESHED, CredentialsUnreadable, read_credentials
 from codexia.paths import Home
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ GATEWAY_TIMEOUT_S = 30.0
 LOG_IN = "not logged in; run `codexia login`"
 REFUSED = "the backend refuses the login; run `codexia refresh`, or `codexia login` if that fails"
 EXPIRED = "the access token has expired; run `codexia refresh`, or `codexia login` if that fails"
+EXPIRED_FOR_GOOD = "the access token has expired and cannot be refreshed; run `codexia login`"
 
 T = TypeVar("T")
 
@@ -79,7 +80,9 @@ async def _asked(stored: Credentials, settings: Settings, known: Known) -> Known
         account=account_of_token(stored.access_token),
     )
     if not stored.access_token or 0 < stored.expires_at <= time.time():
-        return replace(known, hint=EXPIRED)
+        return replace(known, hint=EXPIRED if stored.refresh_token else EXPIRED_FOR_GOOD)
+    if not stored.refresh_token:
+        known = _with_warnings(known, NOT_REFRESHED)
     upstream = CodexUpstream(
         settings.upstream_base_url,
         settings.originator,

@@ -80,7 +80,7 @@ def install_version(installation: Installation, version: str | None) -> str:
 def own_command() -> tuple[str, ...]:
     """Return how to run the installed Codexia, whichever version it is by then."""
     script = Path(sysconfig.get_path("scripts"), "codexia")
-    return (str(script),) if script.is_file() else (sys.executable, "-m", "codexia")
+    return (str(script),) if script.is_file() else (sys.executable, "-P", "-m", "codexia")
 
 
 def _version_that_starts() -> str:

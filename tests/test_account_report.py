@@ -81,6 +81,10 @@ def example() -> Known:
 
 def test_status_has_the_documented_form():
     report = account_status(example(), NOW).model_dump(mode="json")
+    assert list(report)[: len(EXAMPLE)] == list(EXAMPLE), "in this order"
+    for part in ("token", "account"):
+        assert list(report[part]) == list(EXAMPLE[part])
+    assert list(report["rate_limits"][0])[:5] == list(EXAMPLE["rate_limits"][0])
     shown = {key: report[key] for key in EXAMPLE}
     for window in shown["rate_limits"]:
         assert window.pop("window_seconds") in {18_000, 604_800}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer.main
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route, Router, WebSocketRoute
 
 from codexia.cli.app import app as command_line
 from codexia.config import ENVIRONMENT, KEYS, Settings
@@ -153,7 +153,10 @@ def served() -> Iterator[str]:
         generation_socket="",
         snapshot=snapshot,
     )
-    for route in create_app(spec)._app.routes:
+    app = create_app(spec)
+    while not isinstance(app, Router):
+        app = app._app
+    for route in app.routes:
         if isinstance(route, WebSocketRoute):
             yield f"GET {route.path}"
             continue

@@ -12,7 +12,8 @@ def completion(
 ) -> None:
     """Print the completion script of a shell.
 
-    For bash: codexia completion bash > ~/.local/share/bash-completion/completions/codexia
+    To put it where that shell looks. For the shell that you are in, codexia --install-completion
+    does that too.
     """
     from typer.completion import get_completion_script  # pyright: ignore[reportPrivateImportUsage]
 

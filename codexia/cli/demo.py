@@ -99,7 +99,7 @@ def _simulator() -> Generator[str]:
 
     # In its own session, so that Ctrl-C reaches the gateway first, which drains its streams.
     process = subprocess.Popen(
-        [sys.executable, "-m", "codexia.simulator", "--bind", "127.0.0.1:0"],
+        [sys.executable, "-P", "-m", "codexia.simulator", "--bind", "127.0.0.1:0"],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,

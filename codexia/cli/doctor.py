@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 import typer
 
 from codexia.cli.options import AsJson
+from codexia.cli.paragraph import lines_of
 
 if TYPE_CHECKING:
     from codexia.doctor.finding import Finding
@@ -37,9 +39,19 @@ def doctor(*, as_json: AsJson = False) -> None:
 
 def _show(finding: Finding) -> None:
     mark, colour = MARKS[finding.state]
-    typer.echo(f"{typer.style(mark, fg=colour)} {finding.name:<14}{finding.found}")
-    if finding.advice:
-        typer.echo(f"{INDENT}{typer.style(finding.advice, bold=True)}")
+    first, *others = _lines(finding.found)
+    typer.echo(f"{typer.style(mark, fg=colour)} {finding.name:<14}{first}")
+    for line in others:
+        typer.echo(f"{INDENT}{line}")
+    for line in _lines(finding.advice):
+        typer.echo(f"{INDENT}{typer.style(line, bold=True)}")
+
+
+def _lines(text: str) -> list[str]:
+    """Return a text in lines that fit beside the names; in a pipe it stays one."""
+    if not sys.stdout.isatty():
+        return [text] if text else []
+    return lines_of(text, len(INDENT))
 
 
 def _to_json(findings: list[Finding]) -> bytes:

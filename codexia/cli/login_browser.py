@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 import typer
 
 from codexia.cli.line_input import LineInput, show
+from codexia.cli.paragraph import paragraph
 from codexia.errors import CodexiaError
 from codexia.oauth.authorize import CALLBACK_PORTS, redirect_uri
 from codexia.oauth.callback import awaited_callback
@@ -96,7 +97,7 @@ def open_browser(address: str, environ: Mapping[str, str]) -> bool:
     # In a process of its own: some browsers write to the terminal, some return when they end.
     with suppress(OSError):
         subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-m", "webbrowser", address],
+            [sys.executable, "-P", "-m", "webbrowser", address],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -120,6 +121,9 @@ async def _code(events: asyncio.Queue[Event], state: str, *, listening: bool) ->
                     if code is not None:
                         return code
                     show("" if event is None else ask)
+    except asyncio.CancelledError:  # Ctrl-C, which such a terminal does not show
+        show("\n" if lines.terminal else "")
+        raise
     except TimeoutError:
         raise CodexiaError(
             f"nobody logged in within {TIME_LIMIT_S / 60:.0f} minutes; run `codexia login` again"
@@ -176,17 +180,17 @@ def _instructions(address: str, redirect: str, *, opened: bool, listening: bool)
     where = redirect.partition("/auth")[0]
     if listening:
         end = (
-            "On this machine that is all. A browser on another machine ends on a page that does\n"
-            f"not load, at {where}/...: copy that whole address and paste it here."
+            "On this machine that is all. A browser on another machine ends on a page that does "
+            f"not load, at {where}/..."
         )
     else:
         ports = " and ".join(str(port) for port in CALLBACK_PORTS)
         end = (
-            f"Other programs have the ports {ports}, so the browser cannot report back by itself.\n"
-            f"It ends on a page at {where}/... that does not load, or is not ours:\n"
-            "copy that whole address and paste it here."
+            f"Other programs have the ports {ports}, so the browser cannot report back by itself. "
+            f"It ends on a page at {where}/... that does not load, or is not ours."
         )
-    return f"{begin}:\n\n{address}\n\n{end}"
+    paste = "Copy that whole address and paste it here."
+    return f"{paragraph(begin)}:\n\n{address}\n\n{paragraph(end)}\n{paste}"
 
 
 def _conclude(callback: Callback | None, outcome: SignedIn | CodexiaError) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from codexia.cli.paragraph import paragraph
 from codexia.oauth.device_wait import wait_for_approval
 from codexia.oauth.pkce import Pkce
 from codexia.oauth.sign_in import Authorization, sign_in
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from codexia.oauth.sign_in import SignedIn
 
 CLEAR_LINE = "\r\x1b[K"
+CAUTION = (
+    "Whoever enters it gives this machine the login: show it to nobody, and enter none that "
+    "somebody sent you."
+)
 
 
 async def log_in_by_device(path: Path, authority: AuthorityClient) -> SignedIn:
@@ -32,10 +37,9 @@ async def log_in_by_device(path: Path, authority: AuthorityClient) -> SignedIn:
         f"Open this address in a browser on any machine and log in:\n\n"
         f"{authority.addresses.device_page_url}\n\n"
         f"Then enter this code, which is good for {code.lifetime_s / 60:.0f} minutes:\n\n"
-        f"{code.user_code}\n\n"
-        "Whoever enters it gives this machine the login: show it to nobody, and enter none\n"
-        "that somebody sent you."
+        f"{code.user_code}\n"
     )
+    typer.echo(paragraph(CAUTION))
     countdown = sys.stdout.isatty()
     if not countdown:
         typer.echo("Waiting for the approval.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from codexia.cli.paragraph import paragraph
 from codexia.errors import CodexiaError
 from codexia.local_time import from_now, local_time
 from codexia.oauth.codex_cli import default_codex_auth_file, read_codex_login
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from codexia.oauth.sign_in import SignedIn
 
 WARNING: Final = (
-    "The Codex CLI's refresh token works once. From now on whoever uses it first, Codexia or the\n"
-    "Codex CLI (its IDE extensions too), logs the other one out. `codexia login` without\n"
-    "--from-codex makes a login of Codexia's own and leaves the Codex CLI alone; --read-only\n"
+    "The Codex CLI's refresh token works once. From now on whoever uses it first, Codexia or the "
+    "Codex CLI (its IDE extensions too), logs the other one out. `codexia login` without "
+    "--from-codex makes a login of Codexia's own and leaves the Codex CLI alone; --read-only "
     "copies the access token only."
 )
 
@@ -58,7 +59,7 @@ def copy_codex_login(
 
 
 def _confirm(*, confirmed: bool) -> None:
-    typer.echo(WARNING, err=True)
+    typer.echo(paragraph(WARNING), err=True)
     if confirmed:
         return
     if not sys.stdin.isatty():

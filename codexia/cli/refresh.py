@@ -12,6 +12,9 @@ from codexia.cli.options import AsJson, AuthFile, flag_settings, settings_in_for
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from codexia.errors import LoginRequired
+    from codexia.oauth.credentials import Credentials
+    from codexia.oauth.renewal import NotSaved
     from codexia.paths import Home
     from codexia.settings import Settings
 
@@ -70,18 +73,53 @@ def _by_supervisor(home: Home, path: Path, *, chosen: bool) -> tuple[str, int]:
 
 
 async def _by_ourselves(settings: Settings, path: Path) -> tuple[str, int]:
-    from codexia.errors import LoginRequired
     from codexia.oauth.client import AuthorityClient
     from codexia.oauth.credentials import read_credentials
-    from codexia.oauth.renewal import renew
+    from codexia.oauth.renewal import NotSaved, renew
 
     known = read_credentials(path)
+    if known is None:
+        raise _not_there(path)
     authority = AuthorityClient(settings.oauth_issuer, settings.user_agent)
-    renewed = None if known is None else await renew(path, known, authority)
+    try:
+        renewed = await renew(path, known, authority)
+    except NotSaved as unsaved:
+        renewed = await _saved_at_last(path, known, unsaved)
     if renewed is None:
-        raise LoginRequired(f"not logged in ({path} is not there); run `codexia login`")
+        raise _not_there(path)
     return renewed.account_id, renewed.expires_at
 
 
+def _not_there(path: Path) -> LoginRequired:
+    from codexia.errors import LoginRequired
+
+    return LoginRequired(f"not logged in ({path} is not there); run `codexia login`")
+
+
+async def _saved_at_last(path: Path, known: Credentials, unsaved: NotSaved) -> Credentials:
+    """Return the renewed login once it is saved: the old one is spent.
+
+    Raises:
+        NotSaved: it is still not after a long time.
+    """
+    import asyncio
+
+    from codexia.oauth.renewal import save_renewed
+    from codexia.oauth.replies import AuthorityUnavailable
+
+    typer.echo(f"{unsaved.message}; it is lost if this command ends before that", err=True)
+    deadline = time.monotonic() + SAVE_PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            await save_renewed(path, unsaved.credentials, {known.refresh_token})
+        except (OSError, AuthorityUnavailable):
+            await asyncio.sleep(SAVE_RETRY_S)
+        else:
+            return unsaved.credentials
+    raise unsaved
+
+
+SAVE_PATIENCE_S = 600.0
+SAVE_RETRY_S = 0.5
 REFRESH_TIMEOUT_S = 60.0
 """Longer than the supervisor waits for the lock and the authority."""

@@ -10,6 +10,7 @@ from codexia.cli.options import (
     ApiKey,
     AuthFile,
     Bind,
+    LogFormat,
     ModelFallback,
     Verbose,
     Workers,
@@ -31,6 +32,7 @@ def serve(  # noqa: PLR0913 - one argument an option
             "--replace", help="Take over from the codexia that runs here; its streams go on."
         ),
     ] = False,
+    log_format: LogFormat = None,
     verbose: Verbose = 0,
 ) -> None:
     """Serve the OpenAI- and Anthropic-compatible APIs until Ctrl-C.
@@ -49,5 +51,6 @@ def serve(  # noqa: PLR0913 - one argument an option
         auth_file=auth_file,
         api_key=api_key,
         model_fallback=model_fallback,
+        log_format=log_format,
     )
     raise typer.Exit(run(flags, Home.from_environment(), replace=replace))

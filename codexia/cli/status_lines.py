@@ -36,11 +36,18 @@ def _lines(report: AccountStatus) -> Iterator[tuple[str, str]]:
     if report.fleet:
         yield "requests", requests_text(report.fleet)
         yield "tokens", tokens_text(report.fleet)
-    for problem in report.gateway.problems if report.gateway else ():
-        yield "problem", problem
-    for warning in report.warnings:
-        if warning != report.login_hint:
-            yield "warning", warning
+    for kind, texts in troubles(report):
+        for text in texts:
+            yield kind, text
+
+
+def troubles(report: AccountStatus) -> Iterator[tuple[str, list[str]]]:
+    """Yield what is wrong, and what may be, where that is not said as the login's hint already."""
+    gateway = report.gateway
+    problems = gateway.problems if gateway else ()
+    warnings = (*report.warnings, *(gateway.warnings if gateway else ()))
+    for kind, texts in (("problem", problems), ("warning", warnings)):
+        yield kind, [text for text in texts if text != report.login_hint]
 
 
 def _login_lines(report: AccountStatus) -> Iterator[tuple[str, str]]:

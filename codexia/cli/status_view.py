@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,7 @@ from codexia.cli.status_lines import (
     subscription_text,
     token_text,
     tokens_text,
+    troubles,
     workers_lines,
 )
 from codexia.local_time import from_now
@@ -35,6 +37,7 @@ BAR_CELLS = 20
 NARROW_COLUMNS = 80
 PLENTY_PERCENT = 40
 LITTLE_PERCENT = 15
+STYLES = {"problem": "bold red", "warning": "yellow"}
 
 
 def show(report: AccountStatus) -> None:
@@ -48,13 +51,10 @@ def show(report: AccountStatus) -> None:
         ("Traffic", _traffic(report)),
     ):
         _print_section(console, title, list(rows))
-    for style, label, texts in (
-        ("bold red", "problem", report.gateway.problems if report.gateway else ()),
-        ("yellow", "warning", report.warnings),
-    ):
+    for kind, texts in troubles(report):
         for text in texts:
-            if text != report.login_hint:
-                console.print(Text.assemble("  ", (f"{label}: ", style), one_line(text)))
+            line = Text.assemble((f"{kind}: ", STYLES[kind]), one_line(text))
+            console.print(Padding.indent(line, 2))
 
 
 def _print_section(console: Console, title: str, rows: list[tuple[str, RenderableType]]) -> None:

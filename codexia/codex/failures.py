@@ -98,12 +98,14 @@ def failure_of_event(payload: Json, headers: Mapping[str, str] | None = None) ->
     detail = (
         child_at(child_at(payload, "response"), "error") or child_at(payload, "error") or payload
     )
+    own = {name.lower(): value for name, value in child_at(payload, "headers").items()}
+    headers = {**(headers or {}), **own}
     error = _failure_of_code(detail)
     if error is not None:
-        return _timed(error, headers or {})
+        return _timed(error, headers)
     status = payload.get("status") or payload.get("status_code")
     if isinstance(status, int) and status >= 400:
-        return _failure_of_status(status, child_at(payload, "headers"), detail)
+        return _failure_of_status(status, headers, detail)
     return UpstreamError(_message(detail), code=_code(detail) or "server_error")
 
 

@@ -155,6 +155,16 @@ class CodexUpstream:
             "content-type": "application/json",
         }
 
+    def websocket_headers(self, credential: Credential, request: CodexRequest) -> dict[str, str]:
+        """Return the headers of the upgrade that a conversation's WebSocket begins with."""
+        return {
+            "thread-id": request.headers.get("thread-id", request.session_key),
+            "x-client-request-id": request.headers.get("x-client-request-id", request.session_key),
+            **self.account_headers(credential),
+            "openai-beta": "responses_websockets=2026-02-06",
+            "session-id": request.session_key,
+        }
+
     def images_headers(self, credential: Credential, turn_id: str) -> dict[str, str]:
         """Return the headers of one call of the images endpoint.
 

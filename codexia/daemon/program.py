@@ -68,7 +68,7 @@ def serve_command(executable: Path | None = None) -> tuple[str, ...]:
     """
     own = Path(sysconfig.get_path("scripts"), "codexia")
     if executable is None and not own.is_file():
-        return (sys.executable, "-m", "codexia", "serve")
+        return (sys.executable, "-P", "-m", "codexia", "serve")
     # Not resolved: an installer may exchange what a link leads to.
     path = (executable or own).expanduser().absolute()
     if not path.is_file() or not path.stat().st_mode & 0o111:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from codexia.batches import Batch, BatchPage, FilePage, ItemResult, LineProblem, StoredFile
+    from codexia.batches import (
+        Batch,
+        BatchPage,
+        FilePage,
+        ItemResult,
+        LineProblem,
+        StoredFile,
+        TokenCounts,
+    )
 
 COMPLETION_WINDOW: Final = "24h"
 ENDPOINTS: Final = ("/v1/chat/completions", "/v1/responses")
@@ -42,7 +50,7 @@ def batch_object(batch: Batch) -> dict[str, Any]:
         "id": batch.id,
         "object": "batch",
         "endpoint": batch.endpoint,
-        "model": None,
+        "model": batch.model,
         "errors": _errors(batch.problems),
         "input_file_id": batch.input_file_id,
         "completion_window": COMPLETION_WINDOW,
@@ -63,7 +71,7 @@ def batch_object(batch: Batch) -> dict[str, Any]:
             "completed": batch.counts.succeeded,
             "failed": batch.counts.errored + batch.counts.expired,
         },
-        "usage": None,
+        "usage": _usage(batch.tokens),
         "metadata": batch.metadata,
     }
 
@@ -133,6 +141,16 @@ def _status(batch: Batch) -> str:
             if batch.cancel_initiated_at is not None:
                 return "cancelled"
             return "expired" if batch.counts.expired else "completed"
+
+
+def _usage(tokens: TokenCounts) -> dict[str, Any]:
+    return {
+        "input_tokens": tokens.input_tokens,
+        "input_tokens_details": {"cached_tokens": tokens.cached_tokens},
+        "output_tokens": tokens.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": tokens.reasoning_tokens},
+        "total_tokens": tokens.input_tokens + tokens.output_tokens,
+    }
 
 
 def _errors(problems: Sequence[LineProblem]) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NAME = "login"
 LOG_IN = "run `codexia login`"
+COPY_ANEW = "codexia login --from-codex --read-only"
 
 
 def check_login(subject: Subject) -> list[Finding]:
@@ -42,8 +43,10 @@ def _state_of(stored: Credentials, subject: Subject) -> Finding:
         state = "broken" if expired else "warning"
         return Finding(NAME, state, reason if expired else f"{reason}; {ends}", LOG_IN)
     if not stored.refresh_token:
-        found = f"cannot be refreshed, it has no refresh token; {ends}".rstrip("; ")
-        return Finding(NAME, "broken" if expired else "warning", found, LOG_IN)
+        what = "a copy of the Codex CLI's access token" if stored.imported else "no refresh token"
+        found = f"{what}, so it cannot be refreshed; {ends}".rstrip("; ")
+        advice = f"{LOG_IN}; or `{COPY_ANEW}` for another copy" if stored.imported else LOG_IN
+        return Finding(NAME, "broken" if expired else "warning", found, advice)
     if expired:
         when = "now" if subject.running else "when the gateway starts"
         return Finding(NAME, "ok", f"the access token has expired, it is refreshed {when}")

@@ -8,7 +8,7 @@ has `"imported": true` besides.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from codexia.oauth.replies import TokenReply
+
+
+NOT_REFRESHED: Final = (
+    "the login cannot be refreshed and ends with its access token; run `codexia login` before that"
+)
+"""What threatens a login without a refresh token."""
 
 
 class CredentialsUnreadable(LoginRequired):

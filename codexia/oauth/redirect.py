@@ -7,7 +7,7 @@ Four forms are taken: the full address (with or without its scheme), `code=...&s
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from codexia.errors import BadRequest
 
@@ -57,7 +57,7 @@ def code_of_redirect(text: str, state: str) -> str:
 
 def _fields(text: str) -> dict[str, str]:
     if any(name in text for name in ("code=", "error=", "state=")):
-        query = urlsplit(text).query if "?" in text else text
+        query = text.partition("?")[2] if "?" in text else text
         return {name: values[0] for name, values in parse_qs(query.partition("#")[0]).items()}
     if "://" in text:
         return {}

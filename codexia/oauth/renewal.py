@@ -30,6 +30,7 @@ from codexia.oauth.lock import CredentialsLock, NoNeed, credentials_lock
 from codexia.oauth.replies import AuthorityUnreachable, LoginExpired
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from codexia.oauth.client import AuthorityClient
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 SPENT_CODES: Final = frozenset({"refresh_token_reused", "invalid_grant"})
 """How the authority says that a token was sent before."""
 
-__all__ = ["NotSaved", "credentials_lock", "renew"]
+__all__ = ["NotSaved", "credentials_lock", "renew", "save_renewed"]
 
 
 class NotSaved(CodexiaError):
@@ -65,6 +66,27 @@ async def renew(path: Path, known: Credentials, authority: AuthorityClient) -> C
         return await _renew(path, known, authority)
     except NoNeed:
         return read_credentials(path)
+
+
+async def save_renewed(path: Path, renewed: Credentials, spent: Collection[str]) -> None:
+    """Save what `NotSaved` holds, unless there is another login by now.
+
+    Args:
+        path: of auth.json.
+        renewed: is nowhere else.
+        spent: refresh tokens of earlier states of the same login.
+
+    Raises:
+        AuthorityUnavailable: another process holds the lock.
+        OSError: the file can still not be written.
+    """
+    async with credentials_lock(path):
+        try:
+            stored = read_credentials(path)
+        except CredentialsUnreadable:
+            stored = None
+        if stored is None or stored.refresh_token in spent:
+            write_credentials(path, renewed)
 
 
 async def _renew(path: Path, known: Credentials, authority: AuthorityClient) -> Credentials | None:

@@ -136,13 +136,45 @@ class Cloudflare(_Fault):
     kind: Literal["403", "413"]
 
 
+class Handshake(_Fault):
+    """The next upgrade to a WebSocket is answered with this status instead."""
+
+    kind: Literal["handshake"]
+    status: Literal[401, 403, 426, 500, 503] = 426
+
+
+class SocketLimit(_Fault):
+    """A message on a WebSocket finds that the socket is past its 60 minutes."""
+
+    kind: Literal["socket_limit"]
+
+
+class Forgotten(_Fault):
+    """A message on a WebSocket that goes on from a response finds that one forgotten."""
+
+    kind: Literal["forgotten"]
+
+
+class SocketClose(_Fault):
+    """A message on a WebSocket gets some events, and then the socket is closed with a code."""
+
+    kind: Literal["socket_close"]
+    code: Annotated[int, Field(ge=1000, le=4999)] = 1011
+    after: Events = 0
+
+
+SocketFault = Handshake | SocketLimit | Forgotten | SocketClose
+"""Faults that only a WebSocket meets; they are queued apart from the others."""
+
 HttpFault = UsageLimit | RateLimit | ServerError | Unauthorized | Missing | Cloudflare
 Fault = Cut | Stall | Never | Slice | Truncate | Garbage | Failed | Empty | Unknown | HttpFault
 
-_FAULT: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator="kind")])
+_AnyFault = Fault | SocketFault
+
+_FAULT: TypeAdapter[_AnyFault] = TypeAdapter(Annotated[_AnyFault, Field(discriminator="kind")])
 
 
-def parse_fault(fault: str | dict[str, Any]) -> Fault:
+def parse_fault(fault: str | dict[str, Any]) -> Fault | SocketFault:
     """Return the fault that a text (`cut after=5`) or an object names.
 
     Raises:

@@ -72,7 +72,7 @@ class ImagesRoute:
         return web.Response(body=orjson.dumps(_images(body, made)), content_type="application/json")
 
     async def _work(self, for_s: float) -> None:
-        self._stats.open_streams += 1
+        self._stats.opened()
         try:
             await asyncio.sleep(for_s)
         except asyncio.CancelledError:

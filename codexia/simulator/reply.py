@@ -24,7 +24,7 @@ import orjson
 from pydantic import ValidationError
 
 from codexia.simulator.directives import Prompt, joined_text, last_prompt, pairs
-from codexia.simulator.faults import BadFault, Fault, parse_fault
+from codexia.simulator.faults import BadFault, Fault, SocketFault, parse_fault
 from codexia.simulator.generate import StreamShape, delta_texts
 from codexia.simulator.items import Compaction, Message, OutputItem, Reasoning, pieces
 from codexia.simulator.rules_tools import offered_tools
@@ -129,9 +129,12 @@ def _fault(turn: Turn) -> Fault | None:
     if "FAULT" not in turn.directives:
         return None
     try:
-        return parse_fault(turn.directives["FAULT"])
+        fault = parse_fault(turn.directives["FAULT"])
     except BadFault as error:
         raise BadDirective(str(error)) from error
+    if isinstance(fault, SocketFault):
+        raise BadDirective(f"{fault.kind} is a fault to be queued, not one of a prompt")
+    return fault
 
 
 def _transcript(stem: str) -> Transcript:

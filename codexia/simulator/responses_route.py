@@ -72,20 +72,32 @@ class ResponsesRoute:
             content = await decoded_body(request)
         except BadEncoding as error:
             return self._refuse([encoding_finding(error)])
+        self._stats.uploaded_bytes["http"] += len(await request.read())
         body, findings = self._judge(request, content)
         refusal = self._gate.refusal(findings)
         if refusal is not None:
             return refusal
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        headers.pop("authorization", None)
-        self.accepted.append(AcceptedRequest(headers, content))
+        self.accept(request, content)
         try:
             reply = choose_reply(body)
         except BadDirective as error:
             text = f"simulator: {error}"
             finding = Finding("directive", text, detail_answer(text), is_violation=False)
             return self._refuse([finding])
-        return await self._answer(request, body, reply, self._count_input(request, len(content)))
+        return await self._answer(request, body, reply, self.count_input(request, len(content)))
+
+    def accept(self, request: web.Request, content: bytes) -> None:
+        """Remember a request that broke no rule, with the headers that it or its socket had."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        headers.pop("authorization", None)
+        self.accepted.append(AcceptedRequest(headers, content))
+
+    def next_fault(self, reply: Reply, model: str) -> tuple[Fault | None, dict[str, str]]:
+        """Return what goes wrong with a reply, and what its headers tell of the plan."""
+        fault = self.faults.popleft() if self.faults else reply.fault
+        if fault is None and (refusal := self.plan.refusal(model)):
+            return refusal
+        return fault, self.plan.all_headers()
 
     def _judge(self, request: web.Request, content: bytes) -> tuple[Any, list[Finding]]:
         headers = request.headers
@@ -105,7 +117,7 @@ class ResponsesRoute:
         assert refusal is not None  # noqa: S101 - callers pass findings with an answer
         return refusal
 
-    def _count_input(self, request: web.Request, body_bytes: int) -> InputTokens:
+    def count_input(self, request: web.Request, body_bytes: int) -> InputTokens:
         """Return the token counts and remember them for the session's next request."""
         session = request.headers.get("session-id", "")
         tokens = InputTokens.of(body_bytes, self._session_tokens.pop(session, 0))
@@ -118,10 +130,7 @@ class ResponsesRoute:
     async def _answer(
         self, request: web.Request, body: dict[str, Any], reply: Reply, tokens: InputTokens
     ) -> web.StreamResponse:
-        fault = self.faults.popleft() if self.faults else reply.fault
-        told = self.plan.all_headers()
-        if fault is None and (refusal := self.plan.refusal(body["model"])):
-            fault, told = refusal
+        fault, told = self.next_fault(reply, body["model"])
         if isinstance(fault, HttpFault):
             answer = http_answer(fault, time.time())
             answer.headers.update(told | answer.headers)
@@ -132,8 +141,8 @@ class ResponsesRoute:
         stream = web.StreamResponse(headers=_stream_headers(request, served) | told)
         sender = EventSender(request, stream, self._stats)
         response = ResponseStream(body, reply.items, tokens)
-        frames = _frames(response, reply)
-        self._stats.open_streams += 1
+        frames = reply_frames(response, reply)
+        self._stats.opened()
         try:
             if isinstance(fault, Never):
                 await pause(fault.for_s)
@@ -155,7 +164,8 @@ class ResponsesRoute:
         return stream
 
 
-def _frames(response: ResponseStream, reply: Reply) -> Iterator[bytes]:
+def reply_frames(response: ResponseStream, reply: Reply) -> Iterator[bytes]:
+    """Return the frames of a reply, made or played."""
     if isinstance(reply.transcript, StreamTranscript):
         return iter(reply.transcript.frames)
     return response.frames()

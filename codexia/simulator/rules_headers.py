@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 TokenState = Literal["valid", "expired", "unknown"]
 
+WEBSOCKET_BETA = "responses_websockets=2026-02-06"
+
 LIBRARY_USER_AGENT = re.compile(
     r"\s*(python|aiohttp|httpx|requests|urllib|reqwest|curl|wget|go-http-client|okhttp|axios|node"
     r"|java|libwww|undici|bun)\b",
@@ -69,3 +71,13 @@ def check_responses_headers(headers: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("accept", "Accept is not text/event-stream")
     if not headers.get("session-id"):
         yield Finding("session_id", "no session-id header: prompt cache hits depend on it")
+
+
+def check_upgrade_headers(headers: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what is wrong with the headers that only the upgrade to a WebSocket has."""
+    if headers.get("OpenAI-Beta") != WEBSOCKET_BETA:
+        yield refused("openai_beta", f"OpenAI-Beta must be {WEBSOCKET_BETA}")
+    if not headers.get("session-id"):
+        yield Finding("session_id", "no session-id header: prompt cache hits depend on it")
+    if "x-openai-internal-codex-responses-lite" in headers:
+        yield Finding("lite_header", "Responses Lite is asked for in client_metadata here")

@@ -14,7 +14,7 @@ from aiohttp import web
 from codexia.simulator.account_routes import AccountRoutes
 from codexia.simulator.catalogue import catalogue, catalogue_etag
 from codexia.simulator.control_routes import ControlRoutes
-from codexia.simulator.faults import parse_fault
+from codexia.simulator.faults import SocketFault, parse_fault
 from codexia.simulator.findings import Finding, detail_answer
 from codexia.simulator.gate import BODY_LIMIT_BYTES, Gate, rendered
 from codexia.simulator.images_route import ImagesRoute
@@ -32,6 +32,7 @@ from codexia.simulator.settings import Settings
 from codexia.simulator.stats import Stats
 from codexia.simulator.tokens import GRANT_LIFETIME_S, Authority
 from codexia.simulator.transcripts import transcript_encrypted_contents, transcripts
+from codexia.simulator.websocket_route import WebSocketRoute
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -65,6 +66,7 @@ class Simulator:
         self._authority = Authority("", self.stats, self.settings)
         self._gate = Gate(self._authority, self.stats)
         self._responses = ResponsesRoute(self._gate, self.stats, self.settings)
+        self._sockets = WebSocketRoute(self._gate, self.stats, self.settings, self._responses)
 
     @property
     def url(self) -> str:
@@ -100,7 +102,11 @@ class Simulator:
         Raises:
             BadFault: if there is no such fault.
         """
-        self._responses.faults.extend([parse_fault(fault)] * count)
+        parsed = parse_fault(fault)
+        if isinstance(parsed, SocketFault):
+            self._sockets.faults.extend([parsed] * count)
+        else:
+            self._responses.faults.extend([parsed] * count)
 
     def add_oauth_fault(self, fault: dict[str, Any], count: int = 1) -> None:
         """Queue a fault for the next token requests or authorizations.
@@ -130,6 +136,7 @@ class Simulator:
         self.stats.reset()
         self._responses.accepted.clear()
         self._responses.faults.clear()
+        self._sockets.faults.clear()
         self._oauth_faults.clear()
         self._denials.clear()
         self._device_faults.clear()
@@ -162,6 +169,7 @@ class Simulator:
         application.add_routes(
             [
                 web.post("/backend-api/codex/responses", self._responses.handle),
+                web.get("/backend-api/codex/responses", self._sockets.handle),
                 *AccountRoutes(self._gate, lambda: self._responses.plan).routes(),
                 *ImagesRoute(self._gate, self.stats).routes(),
                 *token_routes.routes(),

@@ -14,6 +14,7 @@ class Settings:
         speed: every such pause is divided by this.
         device_interval_s: how often a device login may be polled.
         token_lifetime_s: of the access tokens that a refresh gives.
+        socket_lifetime_s: how long a WebSocket takes messages.
         reuse_grace_s: how long after its use a refresh token gives tokens once more.
     """
 
@@ -22,6 +23,7 @@ class Settings:
     device_interval_s: int = 1
     token_lifetime_s: float = 864_000
     reuse_grace_s: float = 0
+    socket_lifetime_s: float = 3600
 
     def gap_s(self, asked_ms: float | None) -> float:
         """Return the pause before each delta; `asked_ms` is what the prompt says."""

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from codexia.simulator.events import is_delta, is_terminal
 from codexia.simulator.fault_streams import Abort, Pause, Step
@@ -25,6 +25,14 @@ FLUSH_CHECKS = 1000
 LINGER_RESET = struct.pack("ii", 1, 0)
 
 
+class FrameWriter(Protocol):
+    """Where frames go."""
+
+    async def write(self, data: bytes, /) -> None:
+        """Write a frame, or a part of one."""
+        ...
+
+
 class EventSender:
     """Writes the frames of one stream and counts them.
 
@@ -32,9 +40,7 @@ class EventSender:
         ended: the client got all that it was meant to get: a terminal event, or the cut.
     """
 
-    def __init__(
-        self, request: web.BaseRequest, response: web.StreamResponse, stats: Stats
-    ) -> None:
+    def __init__(self, request: web.BaseRequest, response: FrameWriter, stats: Stats) -> None:
         self.ended = False
         self._transport = request.transport
         self._response = response

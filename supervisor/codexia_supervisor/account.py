@@ -50,6 +50,7 @@ class Account:
 
     Attributes:
         fleet: what the workers did.
+        overloaded_at: when the newest request began that the backend was too busy for.
     """
 
     def __init__(self, login: LoginKeeper, backend: Backend, changed: Callable[[], None]) -> None:
@@ -61,6 +62,7 @@ class Account:
             changed: called when `cooldowns` changed.
         """
         self.fleet = Fleet(time.time())
+        self.overloaded_at = 0.0
         self._login = login
         self._backend = backend
         self._changed = changed
@@ -124,6 +126,7 @@ class Account:
     def observe(self, report: Observed) -> None:
         """Take what a worker saw."""
         self.fleet.observe(report)
+        self.overloaded_at = max(self.overloaded_at, report.overloaded_at)
         self._wanted_at = time.time()
         if report.seen_at > self._limits_at:
             self._limits_at = report.seen_at

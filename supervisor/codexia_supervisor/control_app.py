@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import orjson
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.routing import Route
 
 from codexia.control import RefreshRequest, TokenCount, TokenCountRequest
@@ -28,13 +29,13 @@ from codexia_supervisor.control_calls import (
 from codexia_supervisor.ending_calls import ending_routes
 from codexia_supervisor.file_calls import file_routes
 from codexia_supervisor.response_calls import response_routes
+from codexia_supervisor.share_calls import share_routes
 
 if TYPE_CHECKING:
     from collections import Counter
     from contextlib import AbstractContextManager
 
     from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from codexia.account import AccountStatus
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from codexia_supervisor.batches.dispatcher import Dispatcher
     from codexia_supervisor.ending import Ending
     from codexia_supervisor.live_config import LiveConfig
+    from codexia_supervisor.shares import Shares
     from codexia_supervisor.snapshot import SnapshotFeed
     from codexia_supervisor.stored_responses import StoredResponses
     from codexia_supervisor.token_counter import TokenCounter
@@ -60,6 +62,7 @@ class Controlled(Protocol):
     batches: Batches
     dispatcher: Dispatcher
     config: LiveConfig
+    shares: Shares
 
     def reload(self) -> None:
         """Take on what changed in config.json and auth.json."""
@@ -79,6 +82,10 @@ class Controlled(Protocol):
 
     async def account_status(self) -> AccountStatus:
         """Return login, quota and gateway."""
+        ...
+
+    def metrics(self) -> bytes:
+        """Return everything that is counted, as Prometheus reads it."""
         ...
 
 
@@ -103,17 +110,22 @@ def create_control_app(supervisor: Controlled, counters: Counter[str]) -> ASGIAp
     async def status(_: Request) -> Response:
         return json_response(supervisor.status().model_dump_json().encode())
 
+    async def metrics(_: Request) -> Response:
+        return Response(supervisor.metrics(), media_type="text/plain")
+
     app = Starlette(
         routes=[
             Route("/watch", _Watch(supervisor)),
             Route("/refresh", refresh, methods=["POST"]),
             Route("/count_tokens", count_tokens, methods=["POST"]),
             Route("/status", status),
+            Route("/metrics", metrics),
             *account_routes(supervisor.account, supervisor.account_status),
+            *share_routes(supervisor.shares),
             *ending_routes(supervisor.ending),
             *response_routes(supervisor.responses),
             *batch_routes(supervisor.batches, supervisor.dispatcher),
-            *file_routes(supervisor.batches),
+            *file_routes(supervisor.batches.files),
             *config_routes(supervisor.config, supervisor.reload),
         ],
         exception_handlers={CodexiaError: _render, 404: _no_such_call, 405: _no_such_call},
@@ -133,14 +145,15 @@ class _Watch:
         generation = int(number) if number.isdigit() else None
         headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        with self._supervisor.watching(generation):
+        worker = query.get(b"worker", b"").decode("latin-1")
+        with self._supervisor.watching(generation), self._supervisor.shares.following(worker):
             async with asyncio.TaskGroup() as group:
                 sending = group.create_task(self._send_all(send))
                 gone = group.create_task(until_gone(receive))
                 await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
                 sending.cancel()
                 gone.cancel()
-        self._supervisor.account.fleet.gone(query.get(b"worker", b"").decode("latin-1"))
+        self._supervisor.account.fleet.gone(worker)
         await send({"type": "http.response.body", "body": b""})
 
     async def _send_all(self, send: Send) -> None:

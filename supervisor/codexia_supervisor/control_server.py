@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
+from codexia_supervisor.own_peers import OwnPeers
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -30,7 +32,7 @@ class ControlServer:
     """
 
     def __init__(self, app: ASGIApp, path: Path) -> None:
-        self._app = app
+        self._app = OwnPeers(app, path)
         self._path = path
         self._server: Server | None = None
         self._stopped = False

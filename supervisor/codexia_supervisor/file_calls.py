@@ -12,42 +12,42 @@ from codexia_supervisor.control_calls import json_response, limit_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from codexia_supervisor.batches.batches import Batches
+    from codexia_supervisor.batches.files import Files
 
 DEFAULT_LIMIT: Final = 1000
 MAX_LIMIT: Final = 10_000
 
 
-def file_routes(batches: Batches) -> list[Route]:
+def file_routes(files: Files) -> list[Route]:
     """Return the routes of files."""
 
     async def create(request: Request) -> Response:
         query = request.query_params
         name = query.get("name", "upload.jsonl")
-        file = await batches.add_file(query.get("key", ""), name, request.stream())
+        file = await files.add(query.get("key", ""), name, request.stream())
         return json_response(file.model_dump_json().encode())
 
     async def page(request: Request) -> Response:
         query = request.query_params
-        files = await batches.files(
+        some = await files.page(
             query.get("key"),
             query.get("purpose", ""),
             query.get("after", ""),
             limit_of(request, DEFAULT_LIMIT, MAX_LIMIT),
             ascending=query.get("order") == "asc",
         )
-        return json_response(files.model_dump_json().encode())
+        return json_response(some.model_dump_json().encode())
 
     async def get(request: Request) -> Response:
-        file = await batches.file(*_owned(request))
+        file = await files.get(*_owned(request))
         return json_response(file.model_dump_json().encode())
 
     async def content(request: Request) -> Response:
-        chunks = await batches.content(*_owned(request))
+        chunks = await files.content(*_owned(request))
         return StreamingResponse(chunks, media_type="application/octet-stream")
 
     async def delete(request: Request) -> Response:
-        await batches.delete_file(*_owned(request))
+        await files.delete(*_owned(request))
         return Response(status_code=204)
 
     path = "/files/{file_id}"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from operator import add
+from typing import TYPE_CHECKING, TypeAlias
 
 from codexia.account import FleetStatus, ServedModel
 from codexia.local_time import local_time
 
 if TYPE_CHECKING:
     from codexia.account import Observed
+
+Counts: TypeAlias = "dict[tuple[str, ...], tuple[float, tuple[int, ...]]]"
+"""Of one family, by the values of its labels: the total, and the counts by bucket."""
 
 
 class Fleet:
@@ -26,12 +30,35 @@ class Fleet:
     def gone(self, worker: str) -> None:
         """Take note that a worker follows no more, so has no streams as far as is known."""
         if report := self._reports.get(worker):
-            self._reports[worker] = report.model_copy(update={"streams_open": 0})
+            self._reports[worker] = report.model_copy(update={"streams_open": 0, "waiting": 0})
 
     @property
     def requests(self) -> int:
         """How many requests there were."""
         return sum(sum(report.requests.values()) for report in self._reports.values())
+
+    @property
+    def open(self) -> int:
+        """How many answers of the backend are under way."""
+        return sum(report.streams_open for report in self._reports.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their turn."""
+        return sum(report.waiting for report in self._reports.values())
+
+    def counts(self) -> dict[str, Counts]:
+        """Return the sums of what the workers counted, by family."""
+        sums: dict[str, Counts] = {}
+        for report in self._reports.values():
+            for series in report.series:
+                counts = sums.setdefault(series.family, {})
+                total, by_bucket = counts.get(series.labels, (0.0, (0,) * len(series.counts)))
+                # A worker of another version may have other buckets.
+                if len(by_bucket) == len(series.counts):
+                    added = tuple(map(add, by_bucket, series.counts))
+                    counts[series.labels] = total + series.total, added
+        return sums
 
     def status(self) -> FleetStatus:
         """Return the sums."""
@@ -44,7 +71,7 @@ class Fleet:
             since=since,
             since_local=local_time(since),
             requests=dict(sorted(requests.items())),
-            streams_open=sum(report.streams_open for report in reports),
+            streams_open=self.open,
             input_tokens=sum(report.input_tokens for report in reports),
             cached_tokens=sum(report.cached_tokens for report in reports),
             output_tokens=sum(report.output_tokens for report in reports),

@@ -91,7 +91,7 @@ def sockets_in(directory: Path) -> dict[int, Path]:
 
 async def greet_all(
     directory: Path, known: Collection[int], *, remove_dead: bool = False
-) -> list[tuple[Lifeline, socket.socket]]:
+) -> list[tuple[Lifeline, socket.socket | None]]:
     """Return what `greet` does of every generation in a directory that is not known yet.
 
     Args:
@@ -100,7 +100,7 @@ async def greet_all(
         remove_dead: whether the sockets of dead generations go; only who has the instance
             lock and has started none may say so.
     """
-    greeted: list[tuple[Lifeline, socket.socket]] = []
+    greeted: list[tuple[Lifeline, socket.socket | None]] = []
     for number, path in sorted(sockets_in(directory).items()):
         if number in known:
             continue
@@ -112,8 +112,10 @@ async def greet_all(
     return greeted
 
 
-async def greet(path: Path) -> tuple[Lifeline, socket.socket]:
+async def greet(path: Path) -> tuple[Lifeline, socket.socket | None]:
     """Return a connection to the generation at `path`, and its listening socket.
+
+    One that stops already only finishes its streams and has none.
 
     Raises:
         NoGeneration: nobody is there, or nobody who speaks as a generation does.
@@ -125,14 +127,18 @@ async def greet(path: Path) -> tuple[Lifeline, socket.socket]:
         async with asyncio.timeout(GREETING_TIMEOUT_S):
             await loop.sock_connect(connection, str(path))
             await _readable(connection)
-            line, descriptors, _, _ = socket.recv_fds(connection, MAX_LINE_BYTES, 4)
-            while not line.endswith(b"\n"):
+            said, descriptors, _, _ = socket.recv_fds(connection, MAX_LINE_BYTES, 4)
+            inherited = [socket.socket(fileno=each) for each in descriptors]
+            while not said.endswith(b"\n"):
                 rest = await loop.sock_recv(connection, MAX_LINE_BYTES)
                 if not rest:
                     break
-                line += rest
-        hello = GenerationHello.model_validate_json(line.split(b"\n")[0])
-        return Lifeline(connection, hello), socket.socket(fileno=descriptors[0])
+                said += rest
+        first, *others = said.split(b"\n")
+        hello = GenerationHello.model_validate_json(first)
+        if any(_is_leaving(line) for line in others):
+            hello = hello.model_copy(update={"leaving": True})
+        return Lifeline(connection, hello), None if hello.leaving else inherited[0]
     except (OSError, TimeoutError, ValidationError, IndexError) as error:
         connection.close()
         dead = isinstance(error, ConnectionRefusedError)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Generator, Sequence
 
-    from codexia.control import Snapshot
+    from codexia.control import GenerationHello, Snapshot
     from codexia.paths import Home
     from codexia_supervisor.generation import Lifeline
     from codexia_supervisor.listener import Listener
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("codexia.supervisor")
 
-COMMAND: Final = (sys.executable, "-m", "codexia_workers")
+# -P: whatever directory we are started in, what lies there is not for us to import.
+COMMAND: Final = (sys.executable, "-P", "-m", "codexia_workers")
 GREETING_RETRY_S: Final = 0.05
 BIND_RETRY_S: Final = 5.0
 UNSEEN_S: Final = 5.0
@@ -225,18 +226,16 @@ class Generations:
                 await self._start()
             case Announce(number):
                 logger.info("generation draining generation=%s", number)
-                self._observed[number].announced_at = time.monotonic()
+                self._observed[number].note(action, time.monotonic())
                 newest = newest_staying(self._living)
                 self.drain_before = newest.number if newest else number + 1
                 self._changed()
             case Terminate(number):
-                observed = self._observed[number]
-                observed.terminated = True
-                observed.leaving_at = observed.leaving_at or time.monotonic()
-                send_signal(observed.pid, signal.SIGTERM)
+                self._observed[number].note(action, time.monotonic())
+                send_signal(self._observed[number].pid, signal.SIGTERM)
             case Kill(number):
                 logger.warning("generation killed generation=%s", number)
-                self._observed[number].killed = True
+                self._observed[number].note(action, time.monotonic())
                 send_signal(self._observed[number].pid, signal.SIGKILL, whole_session=True)
 
     def _handle(self, event: Event) -> None:
@@ -311,7 +310,6 @@ class Generations:
         number = self._numbers.next(self._observed)
         # First, so that the snapshot below has the address of this one already.
         self._changed()
-        observed = Observed(number, shape, time.monotonic())
         spec = GenerationSpec(
             generation=number,
             version=shape.version,
@@ -324,7 +322,7 @@ class Generations:
             snapshot=self._snapshot(),
         )
         try:
-            observed.pid = spawn(
+            pid = spawn(
                 self._command,
                 spec,
                 listener.socket,
@@ -335,9 +333,9 @@ class Generations:
             self.problem = f"the workers cannot be started: {error.strerror}"
             logger.error("%s", self.problem)  # noqa: TRY400 - the text says it all
             return
-        logger.info("generation started generation=%s pid=%s", number, observed.pid)
+        logger.info("generation started generation=%s pid=%s", number, pid)
         self._children.add(number)
-        self._observed[number] = observed
+        self._observed[number] = Observed(number, shape, time.monotonic(), pid)
 
     async def _find(self, *, remove_dead: bool = False) -> None:
         """Greet every generation of this home that was not greeted yet."""
@@ -345,25 +343,33 @@ class Generations:
         for lifeline, listening in greeted:
             self._greeted(lifeline, listening)
 
-    def _greeted(self, lifeline: Lifeline, listening: socket.socket) -> None:
+    def _greeted(self, lifeline: Lifeline, listening: socket.socket | None) -> None:
         hello, number = lifeline.hello, lifeline.hello.generation
-        shape = Shape(hello.version, hello.bind_host, hello.bind_port, hello.workers)
         if number not in self._observed:
-            logger.info("generation adopted generation=%s pid=%s", number, hello.pid)
-            self._observed[number] = Observed(
-                number, shape, time.monotonic(), hello.pid, self._numbers.outdated(number)
-            )
-        self._listeners.take(shape.address, listening)
+            self._adopt(hello)
+        elif hello.leaving:
+            self._on_leaving(number)
+        if listening is not None:
+            self._listeners.take((hello.bind_host, hello.bind_port), listening)
         self._lifelines[number] = lifeline
         lifeline.follow(
             leaving=lambda: self._events.put_nowait(Leaving(number)),
             gone=lambda: self._events.put_nowait(Gone(number, None)),
         )
 
+    def _adopt(self, hello: GenerationHello) -> None:
+        number, now = hello.generation, time.monotonic()
+        logger.info("generation adopted generation=%s pid=%s", number, hello.pid)
+        shape = Shape(hello.version, hello.bind_host, hello.bind_port, hello.workers)
+        adopted = Observed(number, shape, now, hello.pid, self._numbers.outdated(number))
+        if hello.leaving:
+            adopted.note(Terminate(number), now)
+        self._observed[number] = adopted
+
     def _mark_ready(self) -> None:
         for number in self._lifelines:
             observed = self._observed[number]
-            if observed.ready_at is None and self._watchers[number] >= observed.shape.workers:
+            if observed.state == "starting" and self._watchers[number] >= observed.shape.workers:
                 observed.ready_at = time.monotonic()
                 logger.info("generation ready generation=%s", number)
                 if observed.shape == self._desired:

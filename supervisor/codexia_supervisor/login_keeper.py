@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
@@ -17,14 +18,13 @@ from codexia.control import Login
 from codexia.errors import CodexiaError, LoginRequired, RateLimited, SupervisorUnavailable
 from codexia.oauth.client import AuthorityClient
 from codexia.oauth.credentials import (
+    NOT_REFRESHED,
     Credentials,
     CredentialsUnreadable,
     exposed,
     read_credentials,
-    write_credentials,
 )
-from codexia.oauth.lock import credentials_lock
-from codexia.oauth.renewal import NotSaved, renew
+from codexia.oauth.renewal import NotSaved, renew, save_renewed
 from codexia.oauth.replies import AuthorityUnavailable, LoginExpired
 from codexia_supervisor.refresh_schedule import RefreshSchedule
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("codexia.supervisor")
 
 NOT_LOGGED_IN: Final = "not logged in; run `codexia login`"
-NOT_REFRESHED: Final = (
-    "the login cannot be refreshed and ends with its access token; run `codexia login` before that"
-)
 LOOK_EVERY_S: Final = 60.0
 """Longest wait between looks at the wall clock, which goes on while the host sleeps."""
 
@@ -49,6 +46,7 @@ class LoginKeeper:
         login: what workers use; None when there is no usable login.
         hint: why there is none, and what to do.
         problem: what threatens a login that is still usable, "" when nothing does.
+        refreshes: how often it was refreshed, by how that ended.
     """
 
     def __init__(
@@ -65,6 +63,7 @@ class LoginKeeper:
         self.login: Login | None = None
         self.hint = NOT_LOGGED_IN
         self.problem = ""
+        self.refreshes: Counter[str] = Counter()
         self._changed = changed
         self._path = path
         self._authority = AuthorityClient(issuer, user_agent)
@@ -223,6 +222,7 @@ class LoginKeeper:
             except OSError as failure:
                 reason = failure.strerror or "cannot be written"
                 error = self._failed(AuthorityUnavailable(f"{self._path}: {reason}"))
+        self.refreshes["failed" if error else "succeeded"] += 1
         self._settle()
         return error
 
@@ -273,9 +273,7 @@ class LoginKeeper:
         held = self._credentials
         if held is not None:
             try:
-                async with credentials_lock(self._path):
-                    if self._is_older(self._path):
-                        write_credentials(self._path, held)
+                await save_renewed(self._path, held, self._spent)
             except (AuthorityUnavailable, OSError):
                 self._schedule.failed(time.time())
                 return NotSaved(self._path, held)
@@ -283,14 +281,6 @@ class LoginKeeper:
         self._schedule.recovered()
         self.reload()  # a person may have logged in meanwhile, and that counts more
         return None
-
-    def _is_older(self, path: Path) -> bool:
-        """Return whether what is stored is from before our last refresh."""
-        try:
-            stored = read_credentials(path)
-        except CredentialsUnreadable:
-            return True
-        return stored is None or stored.refresh_token in self._spent
 
     def _settle(self) -> None:
         """Work out what the state means for workers, and tell if that is new."""

@@ -47,13 +47,14 @@ class Observed:
     """One generation as far as the supervisor knows; times are monotonic seconds.
 
     Attributes:
+        pid: of its main process, which leads a session with its workers.
         outdated: whether a new one is wanted even if it were of the same shape.
     """
 
     number: int
     shape: Shape
     born_at: float
-    pid: int = 0
+    pid: int
     outdated: bool = False
     ready_at: float | None = None
     announced_at: float | None = None
@@ -69,6 +70,17 @@ class Observed:
         if self.announced_at is not None:
             return "draining"
         return "starting" if self.ready_at is None else "ready"
+
+    def note(self, action: Announce | Terminate | Kill, now: float) -> None:
+        """Note that an action is carried out, so that it is planned no more."""
+        match action:
+            case Announce():
+                self.announced_at = now
+            case Terminate():
+                self.terminated = True
+                self.leaving_at = self.leaving_at or now
+            case Kill():
+                self.killed = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,11 @@ Action: TypeAlias = Start | Announce | Terminate | Kill
 
 @dataclass(slots=True)
 class Plan:
-    """What to do now, and when to look again if nothing happens before."""
+    """What to do now, and when to look again if nothing happens before.
+
+    Once all actions are carried out and noted, the next plan has none: the loop that asks again
+    before it waits would not wait otherwise.
+    """
 
     actions: list[Action] = field(default_factory=list[Action])
     wake_at: float = float("inf")
@@ -128,7 +144,7 @@ def plan(generations: Sequence[Observed], desired: Shape, now: float, *, start_a
     newest = newest_staying(generations)
     if newest is None or newest.outdated or newest.shape != desired:
         steps.at(start_at, now, Start())
-    elif newest.ready_at is None:
+    elif newest.ready_at is None and not newest.killed:
         steps.at(newest.born_at + START_TIMEOUT_S, now, Kill(newest.number))
     for generation in generations:
         if generation.leaving_at is not None:

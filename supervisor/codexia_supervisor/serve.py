@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
+from codexia.core_dumps import forbid_core_dumps
 from codexia.errors import CodexiaError, ConfigError
+from codexia.log_format import adjust_logging, set_up_logging
 from codexia_supervisor.generations import COMMAND
 from codexia_supervisor.listener import BindFailed
 from codexia_supervisor.live_config import LiveConfig
@@ -54,13 +56,16 @@ def run(
         command: what a generation of workers is started with.
     """
     os.umask(0o077)
+    forbid_core_dumps()
     notifier = Notifier(os.environ)
-    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    set_up_logging("warning", "text")
     try:
         home.create()
         config = LiveConfig(home.config_file, flags, os.environ)
-        logging.getLogger("codexia").setLevel(config.settings.log_level.upper())
+        adjust_logging(config.settings.log_level, config.settings.log_format)
         lock = take_over(home) if replace else InstanceLock(home.lock_file)
+        for path in home.hide_files():
+            logger.warning("other users of this host had access to %s", path)
     except ConfigError as error:
         _complain(error.message)
         return os.EX_CONFIG

@@ -81,7 +81,11 @@ def build_snapshot(
         login=login,
         login_hint=login_hint,
         keys=tuple(
-            LocalKey(name=key.name, sha256=sha256(key.key.get_secret_value().encode()).hexdigest())
+            LocalKey(
+                name=key.name,
+                sha256=sha256(key.key.get_secret_value().encode()).hexdigest(),
+                models=key.models,
+            )
             for key in settings.keys
         ),
         upstream=UpstreamIdentity(
@@ -102,6 +106,7 @@ def build_snapshot(
                     efforts=model.efforts,
                     listed=model.listed,
                     upgrade=model.upgrade,
+                    prefer_websockets=model.prefer_websockets,
                 )
                 for model in catalogue
             ),
@@ -110,8 +115,13 @@ def build_snapshot(
         bind_port=bind_port,
         allowed_hosts=settings.allowed_hosts,
         allowed_origins=settings.allowed_origins,
+        body_timeout_s=settings.body_timeout_s,
         upstream_idle_timeout_s=settings.upstream_idle_timeout_s,
         ping_interval_s=settings.ping_interval_s,
+        upstream_transport=settings.upstream_transport,
+        queue_timeout_s=settings.queue_timeout_s,
+        max_request_memory_mb=settings.max_request_memory_mb,
         log_level=settings.log_level,
+        log_format=settings.log_format,
         drain_before=drain_before,
     )

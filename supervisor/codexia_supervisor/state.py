@@ -155,6 +155,11 @@ async def _migrate(connection: AsyncConnection, path: Path) -> None:
 def _problem(path: Path, error: Exception) -> str:
     """Return the driver's own word; the text of SQLAlchemy's errors may hold what was stored."""
     reason = getattr(error, "orig", None) or type(error).__name__
-    steps = {"locked": "close whatever has it open", "full": "make room on the disk"}
+    steps = {
+        "locked": "close whatever has it open",
+        "full": "make room on the disk",
+        "disk I/O": "see to it that the disk has room and works",
+        "readonly": "see to it that it is writable",
+    }
     said = (step for word, step in steps.items() if word in str(reason))
     return f"{path} cannot be used: {reason}; {next(said, 'move it away to begin anew')}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("codexia.supervisor")
 
-RETRY_S: Final = 5.0
+RETRY_S: Final = 2.0
 
 
 class StateFile:

@@ -13,6 +13,7 @@ from codexia import __version__
 from codexia.account import GatewayStatus
 from codexia.codex.upstream import CodexUpstream
 from codexia.control import SupervisorStatus
+from codexia.log_format import adjust_logging
 from codexia_supervisor.account import Account
 from codexia_supervisor.backend import Backend
 from codexia_supervisor.batches.batches import Batches
@@ -28,6 +29,7 @@ from codexia_supervisor.generations import COMMAND, Generations
 from codexia_supervisor.listener import bracketed
 from codexia_supervisor.login_keeper import LoginKeeper
 from codexia_supervisor.plan import Shape
+from codexia_supervisor.shares import Shares
 from codexia_supervisor.snapshot import SnapshotFeed, build_snapshot
 from codexia_supervisor.state_file import StateFile
 from codexia_supervisor.stored_responses import StoredResponses
@@ -62,6 +64,7 @@ class Supervisor:
         responses: what clients may ask for again.
         batches: the requests that may wait.
         dispatcher: hands those to the workers.
+        shares: how many streams each worker may have.
     """
 
     def __init__(
@@ -103,9 +106,13 @@ class Supervisor:
             home, _shape(settings), lambda: self.feed.newest, self._publish, command
         )
         contents = Contents(home.batches)
-        conditions = LiveConditions(config, self._login, self.account, self._generations)
+        conditions = LiveConditions(
+            *(config, self._login, self.account, self._generations),
+            self.feed.newest.model_table,
+        )
         self.dispatcher = Dispatcher(self._state_file, contents, conditions, time.time)
         self.batches = Batches(self._state_file, contents, self.dispatcher, time.time)
+        self.shares = Shares(self._worker_count, self._publish)
         self.ending = Ending(self._generations, restarted)
         self._login.reload()
 
@@ -159,7 +166,7 @@ class Supervisor:
         if self.config.reload():
             settings = self.config.settings
             logger.info("configuration changed")
-            logging.getLogger("codexia").setLevel(settings.log_level.upper())
+            adjust_logging(settings.log_level, settings.log_format)
             if _shape(settings) != _shape(before) or self._generations.problem:
                 self._generations.want(_shape(settings))
             self._login.configure(self._auth_file, settings.oauth_issuer, settings.user_agent)
@@ -215,6 +222,14 @@ class Supervisor:
             batches=self.dispatcher.activity(),
         )
 
+    def metrics(self) -> bytes:
+        """Return everything that is counted, as Prometheus reads it."""
+        # Its library takes a tenth of a second to import, and most are never asked.
+        from codexia_supervisor.metrics import Metrics  # noqa: PLC0415
+
+        refreshes, states = self._login.refreshes, self.dispatcher.states
+        return Metrics(self.account.fleet, self.status, refreshes, states).text()
+
     async def account_status(self) -> AccountStatus:
         """Return login, quota and gateway, as `GET /v1/status` shows them."""
         status = self.status()
@@ -228,6 +243,7 @@ class Supervisor:
             workers=sum(each.workers for each in status.generations),
             generations=status.generations,
             problems=status.problems,
+            warnings=status.config_warnings,
         )
         return (await self.account.status()).model_copy(update={"gateway": gateway})
 
@@ -242,6 +258,9 @@ class Supervisor:
         if listener is not None:
             return listener.address
         return f"{bracketed(settings.bind_host)}:{settings.bind_port}"
+
+    def _worker_count(self) -> int:
+        return sum(each.workers for each in self._generations.statuses())
 
     def _files(self) -> list[Path]:
         return [self._home.config_file, self._auth_file]
@@ -259,6 +278,7 @@ class Supervisor:
         """Bring the feed to what all parts say now."""
         listener = self._generations.listener
         settings = self.config.settings
+        self.shares.configure(settings.stream_caps)
         self.feed.publish(
             build_snapshot(
                 settings,
@@ -267,7 +287,9 @@ class Supervisor:
                 self._catalogue.models,
                 listener.bound_port if listener else self.feed.newest.bind_port,
                 self._generations.drain_before,
-            ).model_copy(update={"cooldowns": self.account.cooldowns})
+            ).model_copy(
+                update={"cooldowns": self.account.cooldowns, "shares": self.shares.current}
+            )
         )
         self._catalogue.look()
         self.dispatcher.wake()

@@ -18,12 +18,23 @@ if TYPE_CHECKING:
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
+LOCK = Path(tempfile.gettempdir()) / "codexia-callback-ports.lock"
+
+
 @contextmanager
 def reserved_ports() -> Iterator[None]:
     """Have no other run of these tests use the ports, and wait until they are free."""
-    with (Path(tempfile.gettempdir()) / "codexia-callback-ports.lock").open("w") as lock:
+    with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         wait_until(lambda: all(_is_free(port) for port in CALLBACK_PORTS), "the ports are free")
+        yield
+
+
+@contextmanager
+def shared_ports() -> Iterator[None]:
+    """Have no other run count on the ports: these tests may take them, or do without."""
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
         yield
 
 

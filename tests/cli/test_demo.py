@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from codexia.settings import DEFAULT_PORT
+from codexia_supervisor.ending import STOP_GRACE_S
 from tests.e2e.client_programs import ClaudeCode
 from tests.e2e.processes import Process, children, wait_until
 
@@ -123,9 +124,9 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing(scratch: Path):
     assert list(scratch.iterdir())
     started = time.monotonic()
     assert demo.stop(signal.SIGINT) == 0
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < STOP_GRACE_S / 2
     assert list(scratch.iterdir()) == []
-    wait_until(lambda: all(gone(pid) for pid in processes), "every process has ended", 1)
+    wait_until(lambda: all(gone(pid) for pid in processes), "every process has ended")
     assert "Traceback" not in "\n".join(demo.lines)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,12 +15,13 @@ import orjson
 import pytest
 
 from codexia.oauth.authorize import CLIENT_ID
+from tests.cli.callback_ports import shared_ports
 from tests.cli.login_process import PROMPT, LoginProcess
 from tests.e2e.processes import log_in, running_gateway, wait_until, write_config
 from tests.e2e.streams import PATHS, body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.e2e.processes import Simulator
@@ -34,6 +38,12 @@ FORMS: dict[str, Callable[[str], str]] = {
     "code and state": lambda redirect: "{code[0]}#{state[0]}".format(**fields_of(redirect)),
     "code alone": lambda redirect: fields_of(redirect)["code"][0],
 }
+
+
+@pytest.fixture(autouse=True)
+def ports() -> Iterator[None]:
+    with shared_ports():
+        yield
 
 
 def fields_of(redirect: str) -> dict[str, list[str]]:
@@ -321,3 +331,27 @@ def still_good(simulator: Simulator, refresh_token: str) -> bool:
     """Spend a refresh token to see whether it works."""
     fields = {"client_id": CLIENT_ID, "grant_type": "refresh_token", "refresh_token": refresh_token}
     return simulator.http.post("/oauth/token", json=fields).status_code == 200
+
+
+def test_login_that_nobody_makes_ends_with_what_to_do(simulator: Simulator, tmp_path: Path):
+    impatient = (
+        "from codexia.cli import login_browser, main; login_browser.TIME_LIMIT_S = 0.5; main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", impatient, "login", "--no-browser"],
+        env={
+            **os.environ,
+            "CODEXIA_HOME": str(tmp_path),
+            "CODEXIA_OAUTH_ISSUER": simulator.url,
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        assert command.stderr
+        assert command.wait(30) == 1
+        last_line = command.stderr.read().splitlines()[-1]
+    assert last_line.startswith("error: nobody logged in within ")
+    assert last_line.endswith("run `codexia login` again")
+    assert not (tmp_path / "auth.json").exists()

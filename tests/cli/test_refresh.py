@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,30 @@ if TYPE_CHECKING:
     from tests.e2e.processes import Simulator
 
 pytestmark = pytest.mark.usefixtures("fresh_counts")
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+from codexia.cli import main
+from codexia.oauth import renewal
+from codexia.oauth.draft import Draft
+
+full = Path(sys.argv[1])
+
+def while_full(save):
+    def saved(*args):
+        if full.exists():
+            raise OSError(28, "No space left on device")
+        save(*args)
+    return saved
+
+Draft.publish = while_full(Draft.publish)
+renewal.write_credentials = while_full(renewal.write_credentials)
+sys.argv[1:] = ["refresh"]
+main()
+"""
+"""The command, on a disk that fills up while the login server answers, as long as a file exists."""
 
 
 def environment(tmp_path: Path, simulator: Simulator) -> dict[str, str]:
@@ -91,3 +118,31 @@ def test_refusal_without_a_gateway_is_an_error(simulator: Simulator, tmp_path: P
     done = codexia("refresh", "--json", **environment(tmp_path, simulator))
     assert_one_line_error(done, "revoked", "codexia login")
     assert done.stdout == ""
+
+
+def test_login_that_cannot_be_saved_is_kept_until_it_can(simulator: Simulator, tmp_path: Path):
+    log_in(tmp_path, simulator)
+    before = stored(tmp_path)
+    full = tmp_path / "full"
+    full.touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", FULL_DISK, full],
+        env={**os.environ, **environment(tmp_path, simulator)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        assert command.stderr
+        told = command.stderr.readline()
+        assert "could not be saved" in told
+        assert "lost if this command ends" in told
+        assert stored(tmp_path) == before
+        full.unlink()
+        output, errors = command.communicate(timeout=30)
+    assert (command.returncode, errors) == (0, "")
+    assert output.startswith("Refreshed; ")
+    assert stored(tmp_path)["refresh_token"] != before["refresh_token"]
+    assert (simulator.stats["refreshes"], simulator.stats["refresh_token_reuse"]) == (1, 0)
+    again = codexia("refresh", **environment(tmp_path, simulator))
+    assert again.returncode == 0, again
+    assert simulator.stats["refresh_token_reuse"] == 0

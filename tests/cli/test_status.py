@@ -176,6 +176,18 @@ def test_status_shows_a_broken_config_as_a_problem(gateway: Gateway):
     wait_until(lambda: not gateway.status()["problems"], "the repaired file is noticed")
 
 
+def test_setting_that_the_gateway_does_not_take_is_told(gateway: Gateway, simulator: Simulator):
+    write_config(gateway.home, workers=9)
+    wait_until(lambda: gateway.status()["config_warnings"], "the edit is noticed")
+    expected = f"{gateway.home}/config.json: workers has no effect, the command line pins it"
+    environment = {"CODEXIA_HOME": str(gateway.home), "CODEXIA_OAUTH_ISSUER": simulator.url}
+    assert lines_of(codexia("status", **environment))["warning"] == expected
+    examined = codexia("doctor", **environment, **backend(simulator))
+    assert f"! settings      {expected}\n" in examined.stdout
+    write_config(gateway.home)
+    wait_until(lambda: not gateway.status()["config_warnings"], "it is as before")
+
+
 def test_models_of_a_running_gateway(gateway: Gateway, simulator: Simulator):
     write_config(gateway.home, models=["gpt-5.5", "one-of-mine"])
     wait_until(lambda: "one-of-mine" in gateway.status()["models"], "the edit is in force")

@@ -35,6 +35,7 @@ class LiveGateway(Process):
             "workers": 2,
             "upstream_base_url": f"{simulator.url}/backend-api",
             "oauth_issuer": simulator.url,
+            "upstream_transport": "http",
             **settings,
         }
         self.save()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DEADLINE_S = 20.0
+TRANSPORT = os.environ.get("CODEXIA_TEST_UPSTREAM_TRANSPORT", "http")
+"""How gateways ask the backend. Tests that look at requests and connections take it for HTTP."""
 
 
 def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
@@ -135,6 +137,7 @@ class Gateway(Process):
                 "CODEXIA_HOME": str(home),
                 "CODEXIA_UPSTREAM_BASE_URL": f"{simulator.url}/backend-api",
                 "CODEXIA_OAUTH_ISSUER": simulator.url,
+                "CODEXIA_UPSTREAM_TRANSPORT": TRANSPORT,
                 **environment,
             },
         )

@@ -121,9 +121,10 @@ def paced(deltas: int, gap_ms: int, size: int = 8) -> tuple[str, str]:
     return f"STREAM[[deltas={deltas} gap_ms={gap_ms} size={size}]]", stream_text(deltas, size)
 
 
-def session() -> aiohttp.ClientSession:
+def session(headers: dict[str, str] | None = None) -> aiohttp.ClientSession:
     """Return a client with a connection of its own for every stream."""
     return aiohttp.ClientSession(
+        headers=headers,
         connector=aiohttp.TCPConnector(limit=0, force_close=True),
         timeout=aiohttp.ClientTimeout(total=90),
     )

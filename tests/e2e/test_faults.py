@@ -7,12 +7,12 @@ was asked, and that nothing is left open.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from codexia.simulator.generate import stream_text
+from tests.e2e.fault_table import AFTER_CONTENT, BEFORE_CONTENT, DELTAS, HARMLESS, HEALED, NO_ERROR
 from tests.e2e.outcomes import ASKS, STREAMED, Outcome, outcomes
 from tests.e2e.processes import wait_until
 from tests.e2e.streams import session
@@ -22,82 +22,13 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from tests.e2e.fault_table import Error, Row
     from tests.e2e.processes import Gateway, Simulator
 
 RESPONSES = "POST /backend-api/codex/responses"
-DELTAS, SIZE = 20, 8
+SIZE = 8
 TEXT = stream_text(DELTAS, SIZE)
 PROMPT = f"STREAM[[deltas={DELTAS} size={SIZE}]]"
-
-
-@dataclass(frozen=True)
-class Error:
-    """One kind of failure, as each dialect tells it.
-
-    Attributes:
-        openai: status, `error.type` and `error.code` of Chat Completions and Responses.
-        anthropic: status and `error.type` of Messages.
-        says: what the message matches; `says_anthropic` where that differs.
-        retry_after: that header, None if it must be missing; `should_retry` likewise.
-    """
-
-    openai: tuple[int, str, str | None]
-    anthropic: tuple[int, str]
-    says: str
-    says_anthropic: str | None = None
-    retry_after: str | None = None
-    should_retry: str | None = None
-
-
-def rate_limit(code: str, says: str, kind: str = "rate_limit_error", **headers: str) -> Error:
-    return Error((429, kind, code), (429, "rate_limit_error"), says, **headers)
-
-
-def bad_request(code: str, says: str, says_anthropic: str | None = None) -> Error:
-    kind = "invalid_request_error"
-    return Error((400, kind, code), (400, kind), says, says_anthropic)
-
-
-def backend_failed(says: str) -> Error:
-    return Error((502, "server_error", "server_error"), (502, "api_error"), says)
-
-
-# Codex CLI knows the plan's limit by the type; without it, it waits for hours.
-USED_UP = "usage_limit_reached"
-PLAN_LIMIT = rate_limit(USED_UP, "usage.limit", USED_UP, retry_after="13873", should_retry="false")
-PLAN_LIMIT_WITHOUT_TIME = rate_limit(USED_UP, "usage.limit", USED_UP, should_retry="false")
-BURST_LIMIT = rate_limit("rate_limit_exceeded", "try again in 1.898s", retry_after="2")
-OVERLOADED = Error(
-    (503, "server_error", "server_is_overloaded"), (529, "overloaded_error"), "overloaded"
-)
-NO_LOGIN = Error(
-    (401, "authentication_error", "login_required"),
-    (401, "authentication_error"),
-    "run `codexia login`",
-    should_retry="false",
-)
-BLOCKED = Error(
-    (403, "permission_error", "cloudflare_blocked"), (403, "permission_error"), "Cloudflare page"
-)
-MISSING = Error(
-    (404, "invalid_request_error", None), (404, "not_found_error"), "answered 404: Not Found"
-)
-TOO_LARGE = Error((413, "invalid_request_error", None), (413, "request_too_large"), "larger than")
-TOO_LONG = bad_request(
-    "context_length_exceeded",
-    "context window",
-    r"^prompt is too long: \d+ tokens > 272000 maximum$",
-)
-BAD_PROMPT = bad_request("invalid_prompt", "invalid_prompt")
-FAILED = backend_failed("You can retry your request")
-BROKE = backend_failed("the connection to the Codex backend broke")
-ENDED = backend_failed("closed the stream before its end")
-NOT_JSON = backend_failed("not JSON")
-SILENT = Error(
-    (504, "server_error", "server_error"),
-    (504, "timeout_error"),
-    "backend (stopped sending|did not answer)",
-)
 
 
 @pytest.fixture(scope="module")
@@ -118,53 +49,18 @@ async def http(gateway: Gateway, simulator: Simulator) -> AsyncIterator[aiohttp.
         ] == []
 
 
-BEFORE_CONTENT = [
-    # fault, what it is to clients, how often the backend is asked
-    ("429", PLAN_LIMIT, 1),
-    ("429_transient", BURST_LIMIT, 1),
-    ("500", FAILED, 3),
-    ("502", FAILED, 3),
-    ("503", OVERLOADED, 3),
-    ("401", NO_LOGIN, 2),
-    ("401 code=unauthorized", NO_LOGIN, 2),
-    ("403", BLOCKED, 1),
-    ("404", MISSING, 1),
-    ("413", TOO_LARGE, 1),
-    ("cut after=0", BROKE, 3),
-    ("cut after=2", BROKE, 3),
-    ("cut after=2 reset=true", BROKE, 3),
-    ("cut after=1 mid=true", BROKE, 3),
-    ("truncate after=2", ENDED, 3),
-    ("failed", OVERLOADED, 3),
-    ("failed shape=error", OVERLOADED, 3),
-    ("failed code=server_error", FAILED, 3),
-    ("failed code=rate_limit_exceeded", BURST_LIMIT, 1),
-    ("failed code=usage_limit_reached", PLAN_LIMIT_WITHOUT_TIME, 1),
-    ("failed code=context_length_exceeded", TOO_LONG, 1),
-    ("failed code=invalid_prompt", BAD_PROMPT, 1),
-    ("stall after=2", SILENT, 1),
-    ("never", SILENT, 1),
-]
-
-
-@pytest.mark.parametrize(
-    ("fault", "error", "attempts"), BEFORE_CONTENT, ids=[row[0] for row in BEFORE_CONTENT]
-)
+@pytest.mark.parametrize("row", BEFORE_CONTENT, ids=lambda row: row.fault)
 async def test_fault_before_content_is_an_error_status(
-    http: aiohttp.ClientSession,
-    gateway: Gateway,
-    simulator: Simulator,
-    fault: str,
-    error: Error,
-    attempts: int,
+    http: aiohttp.ClientSession, gateway: Gateway, simulator: Simulator, row: Row
 ):
-    for each in await outcomes(http, gateway.url, f"{PROMPT} FAULT[[{fault}]]"):
+    error = row.error
+    for each in await outcomes(http, gateway.url, f"{PROMPT} FAULT[[{row.fault}]]"):
         assert_error(each, error)
         assert each.status == expected_status(each, error)
         assert each.headers.get("retry-after") == error.retry_after
         assert each.headers.get("x-should-retry") == error.should_retry
         assert each.text == ""
-    assert simulator.stats["requests"][RESPONSES] == attempts * len(ASKS)
+    assert simulator.stats["requests"][RESPONSES] == row.asked * len(ASKS)
 
 
 def expected_status(seen: Outcome, error: Error) -> int:
@@ -186,41 +82,18 @@ def assert_error(seen: Outcome, expected: Error) -> None:
     assert re.search(says, error["message"])
 
 
-AFTER_CONTENT = [
-    # fault, what it is to clients, how many of the deltas came before
-    ("cut after=12", BROKE, 8),
-    ("cut after=12 mid=true", BROKE, 8),
-    ("cut after=12 reset=true", BROKE, 8),
-    ("truncate after=12", ENDED, 8),
-    ("truncate", ENDED, DELTAS),
-    ("garbage after=12", NOT_JSON, 8),
-    ("failed after=12", OVERLOADED, 8),
-    ("failed after=12 shape=error", OVERLOADED, 8),
-    ("failed after=12 code=server_error", FAILED, 8),
-    ("failed after=12 code=rate_limit_exceeded", BURST_LIMIT, 8),
-    ("stall after=12", SILENT, 8),
-]
-
-
-@pytest.mark.parametrize(
-    ("fault", "error", "deltas"), AFTER_CONTENT, ids=[row[0] for row in AFTER_CONTENT]
-)
+@pytest.mark.parametrize("row", AFTER_CONTENT, ids=lambda row: row.fault)
 async def test_fault_after_content_ends_the_stream_with_an_error(
-    http: aiohttp.ClientSession,
-    gateway: Gateway,
-    simulator: Simulator,
-    fault: str,
-    error: Error,
-    deltas: int,
+    http: aiohttp.ClientSession, gateway: Gateway, simulator: Simulator, row: Row
 ):
-    for each in await outcomes(http, gateway.url, f"{PROMPT} FAULT[[{fault}]]"):
-        assert_error(each, error)
+    for each in await outcomes(http, gateway.url, f"{PROMPT} FAULT[[{row.fault}]]"):
+        assert_error(each, row.error)
         if each.ask.stream:
             assert each.status == 200
             assert each.ends == {"error": 1}
-            assert each.text == TEXT[: deltas * SIZE]
+            assert each.text == TEXT[: row.deltas * SIZE]
         else:
-            assert each.status == expected_status(each, error)
+            assert each.status == expected_status(each, row.error)
     # What has begun is never asked for again.
     assert simulator.stats["requests"][RESPONSES] == len(ASKS)
 
@@ -245,21 +118,6 @@ async def test_overflow_after_content_stops_a_message_by_its_own_reason(
     assert messages.whole
     assert messages.text == TEXT[: 8 * SIZE]
     assert b'"stop_reason":"model_context_window_exceeded"' in messages.raw
-
-
-HEALED = [
-    "500",
-    "502",
-    "503",
-    "cut after=0",
-    "cut after=2",
-    "cut after=1 mid=true",
-    "cut after=2 reset=true",
-    "truncate after=2",
-    "failed",
-    "failed shape=error",
-    "failed code=server_error",
-]
 
 
 @pytest.mark.parametrize("fault", HEALED)
@@ -287,10 +145,7 @@ async def test_refused_token_is_refreshed_once_for_all(
     assert simulator.stats["refresh_token_reuse"] == 0
 
 
-@pytest.mark.parametrize(
-    "fault",
-    ["slice size=1", "slice size=7", "unknown", "stall after=12 for_s=0.3", "never for_s=0.3"],
-)
+@pytest.mark.parametrize("fault", HARMLESS)
 async def test_harmless_fault_changes_nothing(
     http: aiohttp.ClientSession, gateway: Gateway, simulator: Simulator, fault: str
 ):
@@ -298,6 +153,16 @@ async def test_harmless_fault_changes_nothing(
         assert each.whole, each
         assert each.text == TEXT
     assert simulator.stats["requests"][RESPONSES] == len(ASKS)
+
+
+@pytest.mark.parametrize("fault", NO_ERROR)
+async def test_answer_with_nothing_in_it_is_whole(
+    http: aiohttp.ClientSession, gateway: Gateway, simulator: Simulator, fault: str
+):
+    for each in await outcomes(http, gateway.url, f"{PROMPT} FAULT[[{fault}]]", STREAMED):
+        assert each.whole, each
+        assert each.text == ""
+    assert simulator.stats["requests"][RESPONSES] == len(STREAMED)
 
 
 async def test_every_request_has_an_id_of_its_own(http: aiohttp.ClientSession, gateway: Gateway):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from codexia.config import KEYS
-from tests.e2e.live_gateway import LiveGateway, live_gateway
+from tests.e2e.live_gateway import IN_FORCE_S, LiveGateway, live_gateway
 from tests.e2e.processes import Simulator, running_simulator
 
 if TYPE_CHECKING:
@@ -190,6 +191,23 @@ def _(live: LiveGateway, *_: Simulator) -> None:
     live.in_force(lambda: live.models(origin=origin) != 403)
 
 
+@case("body_timeout_s")
+def _(live: LiveGateway, *_: Simulator) -> None:
+    live.save(body_timeout_s=0.3)
+    live.in_force(lambda: _settled_at(live, "body_timeout_s", 0.3))
+
+    def waits_for_a_body() -> bool:
+        with socket.create_connection(("127.0.0.1", int(live.url.rpartition(":")[2]))) as client:
+            client.sendall(
+                b"POST /v1/responses HTTP/1.1\r\nhost: localhost\r\n"
+                b"content-type: application/json\r\ncontent-length: 9\r\n\r\n{"
+            )
+            client.settimeout(IN_FORCE_S)
+            return b" 408 " not in client.recv(100)
+
+    live.in_force(lambda: not waits_for_a_body())
+
+
 @case("upstream_idle_timeout_s")
 def _(live: LiveGateway, *_: Simulator) -> None:
     live.save(upstream_idle_timeout_s=0.5)
@@ -197,6 +215,12 @@ def _(live: LiveGateway, *_: Simulator) -> None:
     started = time.monotonic()
     assert live.ask("FAULT[[stall after=4]]").status_code == 504
     assert time.monotonic() - started < 5
+
+
+@case("upstream_transport")
+def _(live: LiveGateway, simulator: Simulator, _: Simulator) -> None:
+    live.save(upstream_transport="websocket")
+    live.in_force(lambda: live.ask().is_success and simulator.stats["sockets_opened"] > 0)
 
 
 @case("ping_interval_s")
@@ -211,6 +235,42 @@ def _(live: LiveGateway, *_: Simulator) -> None:
     }
     reply = httpx.post(f"{live.url}/v1/messages", json=body, trust_env=False, timeout=20)
     assert reply.text.count("event: ping") >= 3
+
+
+@case("max_upstream_streams")
+def _(live: LiveGateway, simulator: Simulator, _: Simulator) -> None:
+    live.save(max_upstream_streams=1)
+
+    def one_by_one() -> bool:
+        simulator.http.post("/simulator/reset")
+        with ThreadPoolExecutor(4) as pool:
+            asked = list(pool.map(live.ask, ["STREAM[[deltas=5 gap_ms=10]]"] * 4))
+        assert all(each.is_success for each in asked)
+        return simulator.stats["most_streams"] == 1
+
+    live.in_force(one_by_one)
+
+
+@case("queue_timeout_s")
+def _(live: LiveGateway, *_: Simulator) -> None:
+    live.save(max_upstream_streams=1, queue_timeout_s=0.5)
+
+    def one_waits_in_vain() -> bool:
+        with ThreadPoolExecutor(2) as pool:
+            asked = list(pool.map(live.ask, ["STREAM[[deltas=75 gap_ms=20]]"] * 2))
+        return sorted(each.status_code for each in asked) == [200, 429]
+
+    live.in_force(one_waits_in_vain)
+
+
+@case("max_request_memory_mb")
+def _(live: LiveGateway, *_: Simulator) -> None:
+    live.save(max_request_memory_mb=1, workers=1)
+    live.served_as(lambda: len(live.worker_pids()) == 1)
+    long = f"STREAM[[deltas=50 gap_ms=20]] {'x' * 700_000}"
+    with ThreadPoolExecutor(2) as pool:
+        asked = list(pool.map(live.ask, [long] * 2))
+    assert sorted(each.status_code for each in asked) == [200, 503]
 
 
 @case("batch_concurrency")
@@ -242,6 +302,18 @@ def _(live: LiveGateway, *_: Simulator) -> None:
         before = len(live.lines)
         live.ask()
         return any("codexia.access" in line for line in live.lines[before:])
+
+    live.in_force(logged)
+
+
+@case("log_format")
+def _(live: LiveGateway, *_: Simulator) -> None:
+    live.save(log_format="json", log_level="info")
+
+    def logged() -> bool:
+        before = len(live.lines)
+        live.ask()
+        return any('"logger":"codexia.access"' in line for line in live.lines[before:])
 
     live.in_force(logged)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 import anthropic
@@ -77,9 +76,7 @@ def test_later_login_needs_no_restart(simulator: Simulator, tmp_path: Path):
                 except openai.AuthenticationError:
                     return False
 
-            started = time.monotonic()
-            wait_until(answers, "the workers have the login", 2)
-            assert time.monotonic() - started < 2
+            wait_until(answers, "the workers have the login")
 
 
 def test_dead_refresh_token_is_sent_once_and_explained(simulator: Simulator, tmp_path: Path):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.e2e.processes import Gateway, Simulator
 
 PATH = "/v1/messages/batches"
-SLOW = "STREAM[[deltas=100 gap_ms=100]]"
+SLOW = "STREAM[[deltas=40 gap_ms=100]]"
 
 
 @pytest.fixture(scope="module")

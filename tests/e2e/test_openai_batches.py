@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CHAT = "/v1/chat/completions"
 RESPONSES = "/v1/responses"
-SLOW = "STREAM[[deltas=100 gap_ms=100]]"
+SLOW = "STREAM[[deltas=40 gap_ms=100]]"
 
 
 @pytest.fixture(scope="module")

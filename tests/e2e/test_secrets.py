@@ -16,7 +16,7 @@ import pytest
 
 from tests.cli.command import codexia
 from tests.cli.login_process import LoginProcess
-from tests.e2e.processes import children, running_gateway, wait_until
+from tests.e2e.processes import ForgetfulGateway, children, running_gateway, wait_until
 from tests.e2e.streams import DIALECTS, PATHS, body
 
 if TYPE_CHECKING:
@@ -130,7 +130,11 @@ def searched(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> 
         login.paste(login.browse())
         assert login.finish() == 0, login.output
     tokens = tokens_in(auth_file, "of the login")
-    with running_gateway(home, simulator, "--workers", "2", "-vv", CODEXIA_API_KEY=KEY) as gateway:
+    # The plan that one fault uses up is not to keep the others from the backend.
+    serving = running_gateway(
+        home, simulator, "--workers", "2", "-vv", kind=ForgetfulGateway, CODEXIA_API_KEY=KEY
+    )
+    with serving as gateway:
         every_kind_of_traffic(gateway, simulator)
         simulator.expire_tokens()
         every_kind_of_traffic(gateway, simulator)

@@ -40,3 +40,8 @@ def test_forms_of_a_redirect(text: str) -> None:
 def test_redirects_that_are_refused(text: str, reason: str) -> None:
     with pytest.raises(RedirectRejected, match=reason):
         code_of_redirect(text, "s1")
+
+
+@pytest.mark.parametrize("host", ["[", "]", "local]host", "[::1", "\uff0e\u2100"])
+def test_code_is_found_whatever_the_host_has_become(host: str):
+    assert code_of_redirect(f"http://{host}:1455/auth/callback?code=ac_1&state=s#x", "s") == "ac_1"

@@ -56,11 +56,13 @@ def test_stats_tell_what_was_seen(control):
     respond(control, credentials, temperature=1)
     respond(control, credentials, model="gpt-4")
     stats = control.get("/stats").json()
+    assert stats.pop("uploaded_bytes")["http"] > 0
     assert stats == {
         "requests": {"POST /backend-api/codex/responses": 3},
         "responses_started": 1,
         "responses_completed": 1,
         "open_streams": 0,
+        "most_streams": 1,
         "disconnects": 0,
         "violations": [
             {"kind": "unsupported_parameter", "detail": "Unsupported parameter: temperature"}
@@ -77,6 +79,8 @@ def test_stats_tell_what_was_seen(control):
         "refreshes": 0,
         "refresh_token_reuse": 0,
         "events_sent": 10,
+        "sockets_opened": 0,
+        "incremental_requests": 0,
     }
 
 

@@ -261,3 +261,31 @@ async def test_partial_answer_without_refresh_token_keeps_the_old_one(backend):
     grant = (await refresh(backend, backend.credentials["refresh_token"])).json()
     assert "refresh_token" not in grant
     assert (await refresh(backend, backend.credentials["refresh_token"])).status_code == 200
+
+
+async def test_authority_is_set_over_http(backend):
+    url = backend.simulator.issuer
+
+    async def set_to(**wanted) -> int:
+        return (await backend.client.post(f"{url}/simulator/authority", json=wanted)).status_code
+
+    async def refreshed_twice() -> list[httpx.Response]:
+        login = (await backend.client.post(f"{url}/simulator/credentials", json={})).json()
+        token = {"client_id": CLIENT_ID, "refresh_token": login["refresh_token"]}
+        fields = {"grant_type": "refresh_token", **token}
+        return [await backend.client.post(f"{url}/oauth/token", json=fields) for _ in range(2)]
+
+    assert await set_to(token_lifetime_s=7) == 200
+    first, second = await refreshed_twice()
+    assert first.json()["expires_in"] == 7
+    assert second.status_code == 401
+    assert await set_to(reuse_grace_s=60) == 200
+    assert [each.status_code for each in await refreshed_twice()] == [200, 200]
+
+
+@pytest.mark.parametrize("wanted", [{"no_such_thing": 1}, {"token_lifetime_s": "long"}])
+async def test_authority_that_cannot_be_is_refused(backend, wanted):
+    url = f"{backend.simulator.issuer}/simulator/authority"
+    reply = await backend.client.post(url, json=wanted)
+    assert reply.status_code == 400
+    assert next(iter(wanted)) in reply.text

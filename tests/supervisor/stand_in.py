@@ -5,7 +5,8 @@ The first word of the file in `STAND_IN` says how:
 - `crash`: exits 1 before it is ready
 - `refuse`: exits 78
 - `slow`: serves, and needs a second to greet
-- `stubborn`: serves, and does not end at SIGTERM
+- `stubborn`: serves; at SIGTERM it says that it leaves, and stays
+- `mute`: its workers never follow the snapshots
 """
 
 import array
@@ -15,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -28,6 +30,7 @@ if mode == "slow":
 
 listener = socket.socket(fileno=spec["listener_fd"])
 supervisors = []
+leaving = threading.Event()
 
 
 def greet():
@@ -38,11 +41,11 @@ def greet():
     hello = {
         key: spec[key] for key in ("generation", "version", "workers", "bind_host", "bind_port")
     }
-    line = orjson.dumps({**hello, "pid": os.getpid()}) + b"\n"
     while True:
         connection, _ = server.accept()
+        hello |= {"pid": os.getpid(), "leaving": leaving.is_set()}
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))
-        connection.sendmsg([line], [rights])
+        connection.sendmsg([orjson.dumps(hello) + b"\n"], [] if leaving.is_set() else [rights])
         supervisors.append(connection)
 
 
@@ -75,14 +78,16 @@ def answer():
 
 
 def leave(*_):
+    leaving.set()
     for connection in supervisors:
-        connection.sendall(b'{"leaving":true}\n')
+        with suppress(BrokenPipeError):  # one that has ended
+            connection.sendall(b'{"leaving":true}\n')
 
 
 signal.signal(signal.SIGUSR1, leave)
-signal.signal(signal.SIGTERM, lambda *_: mode == "stubborn" or os._exit(0))
+signal.signal(signal.SIGTERM, lambda *_: leave() if mode == "stubborn" else os._exit(0))
 listener.setblocking(True)
-for target in (greet, answer, *[watch] * spec["workers"]):
+for target in (greet, answer, *[watch] * (0 if mode == "mute" else spec["workers"])):
     threading.Thread(target=target, daemon=True).start()
 while True:
     signal.pause()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,7 +19,6 @@ from codexia_supervisor.takeover import NotHandedOver, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from codexia.control import SupervisorStatus
     from tests.supervisor.conftest import Running
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 def announce(running: Running, **message: bool) -> None:
     assert running.call("POST", "/handover", message).status_code == 202
+
+
+def lives(pid: int) -> bool:
+    """Return whether a process runs; one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def serves(status: SupervisorStatus) -> bool:
@@ -127,6 +135,32 @@ def test_order_of_a_later_start_is_not_upset_by_an_old_handover(supervise: Super
     running.kill()
     running.start()
     running.ready(1)
+
+
+def test_generation_that_still_leaves_is_seen_by_every_successor_and_stopped(
+    supervise: Supervise,
+) -> None:
+    running = supervise("bind_port=0")
+    running.ready(1)
+    running.behave("stubborn")
+    running.configure(workers=3)
+    running.ready(2)
+    for successor in (3, 4):
+        announce(running, now=True)
+        assert running.process.wait(10) == 0
+        running.start()
+        expected = [*[(number, "leaving") for number in range(2, successor)], (successor, "ready")]
+        status = running.when(
+            lambda status, expected=expected: (
+                [(each.generation, each.state) for each in status.generations] == expected
+            ),
+            "the old ones finish their streams beside the new one",
+        )
+    running.process.send_signal(signal.SIGTERM)
+    running.when(lambda status: status.generations[-1].state == "leaving", "it stops")
+    assert running.stop() == 0
+    assert not any(lives(each.pid) for each in status.generations)
+    assert [path.name for path in running.home.run.iterdir()] == ["supervisor.lock"]
 
 
 def test_other_settings_of_the_successor_hold_for_the_new_generation(

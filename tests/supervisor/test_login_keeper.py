@@ -14,11 +14,11 @@ import orjson
 import pytest
 
 from codexia.errors import LoginRequired
+from codexia.oauth import renewal
 from codexia.oauth.credentials import exposed
 from codexia.oauth.draft import Draft
 from codexia.oauth.replies import AuthorityUnavailable, LoginExpired
 from codexia.simulator import Simulator
-from codexia_supervisor import login_keeper
 from codexia_supervisor.login_keeper import LoginKeeper
 
 if TYPE_CHECKING:
@@ -286,8 +286,8 @@ async def test_disk_that_fails_after_the_answer_loses_no_token(
             return saved
 
         monkeypatch.setattr(Draft, "publish", refusing(Draft.publish))
-        saving = refusing(login_keeper.write_credentials)
-        monkeypatch.setattr(login_keeper, "write_credentials", saving)
+        saving = refusing(renewal.write_credentials)
+        monkeypatch.setattr(renewal, "write_credentials", saving)
         async with keeping(auth_file, simulator) as keeper:
             await keeper.refresh(None)
             assert keeper.login

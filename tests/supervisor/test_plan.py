@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codexia_supervisor.plan import (
     DRAIN_TIMEOUT_S,
@@ -26,7 +29,27 @@ NOW = 1000.0
 
 
 def observed(number: int, shape: Shape = WANTED, **state: Any) -> Observed:
-    return Observed(number, shape, born_at=NOW - 10, **state)
+    return Observed(number, shape, born_at=NOW - 10, pid=100 + number, **state)
+
+
+TIMES = st.none() | st.floats(NOW - 2 * DRAIN_TIMEOUT_S, NOW)
+SITUATIONS = st.lists(
+    st.builds(
+        Observed,
+        number=st.just(0),
+        shape=st.sampled_from([WANTED, OTHER]),
+        born_at=st.floats(NOW - 2 * START_TIMEOUT_S, NOW),
+        pid=st.just(100),
+        outdated=st.booleans(),
+        ready_at=TIMES,
+        announced_at=TIMES,
+        leaving_at=TIMES,
+        terminated=st.booleans(),
+        killed=st.booleans(),
+    ),
+    max_size=4,
+).map(lambda found: [replace(each, number=number) for number, each in enumerate(found)])
+"""Everything that can be known of some generations, and more."""
 
 
 @pytest.mark.parametrize(
@@ -63,6 +86,26 @@ def test_start_waits_for_the_back_off() -> None:
 def test_generation_that_never_becomes_ready_is_killed() -> None:
     steps = plan([observed(1)], WANTED, NOW - 10 + START_TIMEOUT_S, start_at=0)
     assert steps.actions == [Kill(1)]
+
+
+@given(SITUATIONS, st.booleans())
+def test_what_was_carried_out_is_planned_no_more(
+    generations: list[Observed], stopping: bool
+) -> None:
+    for _ in range(5):  # longer than any chain: start, announce, terminate, kill
+        if stopping:
+            steps = plan_stop(generations, NOW, kill_at=NOW)
+        else:
+            steps = plan(generations, WANTED, NOW, start_at=0)
+        if not steps.actions:
+            break
+        for action in steps.actions:
+            if isinstance(action, Start):
+                generations.append(Observed(len(generations), WANTED, NOW, 100))
+            else:
+                generations[action.number].note(action, NOW)
+    assert steps.actions == []
+    assert steps.wake_at > NOW
 
 
 def test_stop_terminates_all_and_kills_after_the_grace() -> None:

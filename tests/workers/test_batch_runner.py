@@ -140,6 +140,35 @@ def _until_started(simulator: Simulator) -> None:
     wait_until(lambda: simulator.stats["responses_started"], "the item runs")
 
 
+async def test_an_answer_that_is_never_taken_costs_its_item_and_no_other(
+    giver: WorkGiver, runner: BatchRunner
+):
+    giver.never = {b"unspeakable"}
+    for item in range(1, 8):
+        giver.give(item, asked(f"SAY[[{'unspeakable' if item == 3 else 'fine'}]]"))
+    await giver.until(lambda: len(giver.settled) == 7)
+    assert [giver.settled[item][0]["status"] for item in range(1, 8)] == [200] * 2 + [500] + [
+        200
+    ] * 4
+    [refused] = giver.settled[3]
+    assert refused["body"]["error"]["message"] == "the answer could not be stored"
+
+
+async def test_what_is_never_taken_at_all_blocks_nothing(giver: WorkGiver, runner: BatchRunner):
+    giver.never = {b'"item":3'}
+    for item in range(1, 8):
+        giver.give(item, {"model": "gpt-5.5"})
+    await giver.until(lambda: len(giver.settled) == 6)
+    assert 3 not in giver.settled
+
+
+async def test_an_item_tells_the_tokens_of_its_answer(giver: WorkGiver, runner: BatchRunner):
+    giver.give(1, asked("SAY[[one two three]]"))
+    tokens = (await giver.outcome(1))["tokens"]
+    assert tokens["input_tokens"] > 0
+    assert tokens["output_tokens"] > 0
+
+
 async def test_outcomes_are_kept_until_they_are_taken(giver: WorkGiver, runner: BatchRunner):
     giver.refusing = True
     giver.give(1, asked("SAY[[x]]"))

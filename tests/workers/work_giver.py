@@ -21,6 +21,7 @@ class WorkGiver:
         offers: of every connection so far.
         settled: outcomes by item, each time that they came.
         refusing: whether `/settle` fails.
+        never: texts that make it a fault of the worker.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,6 +29,7 @@ class WorkGiver:
         self.settled: dict[int, list[dict[str, Any]]] = {}
         self.groups: list[int] = []
         self.refusing = False
+        self.never: set[bytes] = set()
         self._path = path
         self._changed = asyncio.Condition()
         self._items: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -78,9 +80,12 @@ class WorkGiver:
         return reply
 
     async def _settle(self, request: web.Request) -> web.Response:
-        message = orjson.loads(await request.read())
+        content = await request.read()
         if self.refusing:
             return web.json_response({"error": {"message": "full"}}, status=503)
+        if any(text in content for text in self.never):
+            return web.json_response({"error": {"message": "no"}}, status=400)
+        message = orjson.loads(content)
         self.groups.append(len(message["outcomes"]))
         for outcome in message["outcomes"]:
             self.settled.setdefault(outcome["item"], []).append(outcome)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
 
 from codexia.control import PROTOCOL, GenerationSpec
+from codexia.log_format import set_up_logging
 from codexia_workers.lifeline import Lifeline
 from codexia_workers.server import GenerationServer
 
@@ -16,8 +16,7 @@ def main() -> None:
     """Serve until told to stop."""
     os.umask(0o077)
     spec = GenerationSpec.model_validate_json(sys.stdin.buffer.readline())
-    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("codexia").setLevel(spec.snapshot.log_level.upper())
+    set_up_logging(spec.snapshot.log_level, spec.snapshot.log_format)
     if spec.snapshot.protocol != PROTOCOL:
         sys.stderr.write(
             f"error: codexia was replaced on disk while it ran: its supervisor speaks protocol "
@@ -28,7 +27,10 @@ def main() -> None:
     listener = socket.socket(fileno=spec.listener_fd)
     lifeline = Lifeline(spec, listener)
     lifeline.start()
-    GenerationServer(spec, listener, lifeline.leave).run()
+    try:
+        GenerationServer(spec, listener, lifeline.leave).run()
+    finally:
+        lifeline.close()
 
 
 if __name__ == "__main__":

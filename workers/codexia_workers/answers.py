@@ -76,5 +76,7 @@ async def send_error(scope: Scope, send: Send, error: CodexiaError) -> None:
         payload = anthropic_envelope(error, scope["state"]["request_id"])
     else:
         payload = openai_envelope(error)
+    if record := scope["state"].get("record"):
+        record.refused(error.status_for(envelope), error)
     headers = [(name.encode(), value.encode()) for name, value in error_headers(error)]
     await send_json(scope, send, payload, status=error.status_for(envelope), headers=headers)

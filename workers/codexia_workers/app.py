@@ -14,6 +14,7 @@ from codexia.dialects.messages import MESSAGES
 from codexia.dialects.responses import RESPONSES
 from codexia.dialects.token_counts import MESSAGES_COUNT, RESPONSES_COUNT
 from codexia.errors import MethodNotAllowed, NotFound, UpgradeRequired
+from codexia_workers.access_log import AccessLog
 from codexia_workers.answers import identity_headers, send_json
 from codexia_workers.batch_runner import BatchRunner
 from codexia_workers.catalogue import GetModel, ListModels
@@ -26,8 +27,10 @@ from codexia_workers.images import GenerateImages
 from codexia_workers.lifeline import exit_with
 from codexia_workers.local_auth import Protected
 from codexia_workers.message_batches import MessageBatches
+from codexia_workers.metrics import Metrics
 from codexia_workers.openai_batches import OpenAIBatches
 from codexia_workers.refresh_login import RefreshLogin
+from codexia_workers.request_memory import RequestMemory
 from codexia_workers.response_resources import (
     CancelResponse,
     DeleteResponse,
@@ -69,6 +72,8 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
             tasks = (
                 group.create_task(worker.watch()),
                 group.create_task(worker.observed.run()),
+                group.create_task(worker.admission.run()),
+                group.create_task(worker.breathing.run()),
                 group.create_task(runner.run()),
                 group.create_task(exit_with(spec.generation_socket, leave)),
             )
@@ -117,6 +122,7 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
             protected("/v1/batches/{batch_id}/cancel", POST=batches.cancel),
             protected("/v1/auth/refresh", POST=RefreshLogin(worker)),
             protected("/v1/status", GET=Status(worker)),
+            protected("/metrics", GET=Metrics(worker)),
             protected("/v1/models", GET=ListModels(worker)),
             protected("/v1/models/{model_id:path}", GET=GetModel(worker)),
         ],
@@ -124,7 +130,7 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
         default=_nothing_here,
         lifespan=lifespan,
     )
-    return Gate(router, worker)
+    return AccessLog(RequestMemory(Gate(router, worker), worker), worker)
 
 
 class ByMethod:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from typing import TYPE_CHECKING, Final
 
-from codexia.batches import Outcome
+from codexia.batches import Outcome, TokenCounts
 from codexia.dialects.chat import CHAT
 from codexia.dialects.messages import MESSAGES
 from codexia.dialects.responses import RESPONSES
 from codexia.errors import (
     BadRequest,
     CodexiaError,
+    Crowded,
     LoginRequired,
     Overloaded,
     RateLimited,
@@ -23,6 +23,7 @@ from codexia.errors import (
     anthropic_envelope,
     openai_envelope,
 )
+from codexia_workers.access_log import RequestRecord, record_of, tell
 from codexia_workers.generate import complete_error, translated, whole_answer
 from codexia_workers.upstream import open_reply
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from codexia_workers.worker import Worker
 
 logger = logging.getLogger("codexia.batches")
-access = logging.getLogger("codexia.access")
 
 DIALECTS: Final[dict[str, Dialect]] = {
     "/v1/messages": MESSAGES,
@@ -43,6 +43,7 @@ DIALECTS: Final[dict[str, Dialect]] = {
 }
 
 PASSING: Final = (
+    Crowded,
     LoginRequired,
     Overloaded,
     RateLimited,
@@ -55,24 +56,22 @@ PASSING: Final = (
 
 async def run_item(worker: Worker, assignment: Assignment) -> Outcome:
     """Return how an item went."""
-    started = time.perf_counter()
     scope = _scope(assignment)
+    record = record_of(scope)
     try:
         outcome = await _answered(worker, assignment, scope)
     except Exception:  # the boundary: a bug must cost one item, not the worker
         logger.exception("item failed id=%s", scope["state"]["request_id"])
         error = CodexiaError("internal error", code="internal_error")
         outcome = failed_outcome(assignment, error, scope["state"]["request_id"])
-    access.info(
-        "request id=%s batch=%s item=%s attempt=%s status=%s cause=%s total_ms=%.0f",
-        outcome.request_id,
-        assignment.batch_id,
-        assignment.item,
-        assignment.attempt,
-        outcome.status,
-        outcome.cause or "-",
-        (time.perf_counter() - started) * 1000,
-    )
+    record.status, record.code = outcome.status, outcome.cause
+    record.outcome = record.outcome or "refused"
+    record.further = {
+        "batch": assignment.batch_id,
+        "item": assignment.item,
+        "attempt": assignment.attempt,
+    }
+    tell(worker, scope, record)
     return outcome
 
 
@@ -103,20 +102,32 @@ async def _answered(worker: Worker, assignment: Assignment, scope: Scope) -> Out
         dialect = DIALECTS[assignment.endpoint]
         translation = await translated(worker, dialect, assignment.body, scope)
         keep = worker.responses.keeper(translation, scope)
-        async with open_reply(worker, translation.request) as upstream:
+        async with open_reply(worker, translation.request, scope) as upstream:
             body = await whole_answer(translation, upstream, keep)
             worker.observed.answered(translation, upstream)
+            record_of(scope).answered(translation)
     except CodexiaError as error:
         if translation is not None:
             complete_error(error, translation, worker.serving.models)
         return failed_outcome(assignment, error, scope["state"]["request_id"])
-    request_id = scope["state"]["request_id"]
-    return Outcome(item=assignment.item, status=200, request_id=request_id, body=body)
+    usage = translation.reply.usage
+    return Outcome(
+        item=assignment.item,
+        status=200,
+        request_id=scope["state"]["request_id"],
+        body=body,
+        tokens=TokenCounts(**{name: getattr(usage, name) for name in TokenCounts.model_fields}),
+    )
 
 
 def _scope(assignment: Assignment) -> Scope:
     """Return what a live request would have come with, as far as the way of one looks at it."""
-    state = {"request_id": _request_id(), "key_name": assignment.key_name}
+    state = {
+        "request_id": _request_id(),
+        "key_name": assignment.key_name,
+        "batch": True,
+        "record": RequestRecord(),
+    }
     return {
         "type": "http",
         "method": "POST",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -21,10 +22,9 @@ import aiohttp
 import orjson
 
 from codexia.batches import Assignment, WorkOffer
-from codexia.errors import SupervisorUnavailable
+from codexia.errors import CodexiaError, SupervisorUnavailable
 from codexia.ndjson import LineSplitter
 from codexia_workers.batch_item import failed_outcome, run_item
-from codexia_workers.breathing import Breathing
 from codexia_workers.supervisor_calls import CONNECT_TIMEOUT_S
 from codexia_workers.worker import RECONNECT_S
 
@@ -38,10 +38,27 @@ GROUP_S: Final = 0.005
 """How long the first outcome waits for others: one transaction takes many as quickly as one."""
 
 GROUP_ITEMS: Final = 64
+GROUP_BYTES: Final = 16 * 1024 * 1024
+NEVER_TAKEN: Final = frozenset({400, 413, 422})
+"""What the supervisor says of outcomes that are no use to send again."""
+
 SETTLE_TIMEOUT_S: Final = 60.0
 SETTLE_RETRY_S: Final = 0.5
 LEAVE_SETTLE_S: Final = 5.0
 """Longest that a worker which stops waits for a supervisor to take its last outcomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """An item with its outcome, as the supervisor is told it.
+
+    Attributes:
+        replaced: whether that is an error in place of what the supervisor would not take.
+    """
+
+    assignment: Assignment
+    outcome: bytes
+    replaced: bool = False
 
 
 class BatchRunner:
@@ -56,8 +73,7 @@ class BatchRunner:
         self._worker = worker
         self._name = secrets.token_hex(8)
         self._running: set[int] = set()
-        self._outcomes: dict[int, Outcome] = {}
-        self._breathing = Breathing()
+        self._outcomes: dict[int, _Done] = {}
         self._changed = asyncio.Event()
         self._taking: asyncio.Task[None] | None = None
 
@@ -114,13 +130,13 @@ class BatchRunner:
         items.create_task(self._run(assignment))
 
     async def _run(self, assignment: Assignment) -> None:
-        await self._breathing.calm()
+        await self._worker.breathing.calm()
         if self.leaving:
             stopping = SupervisorUnavailable("this worker stops", code="worker_stopping")
             outcome = failed_outcome(assignment, stopping)
         else:
             outcome = await run_item(self._worker, assignment)
-        self._outcomes[assignment.item] = outcome
+        self._outcomes[assignment.item] = _Done(assignment, _encoded(outcome))
         self._running.discard(assignment.item)
         self._changed.set()
 
@@ -131,7 +147,7 @@ class BatchRunner:
                 await self._next_change()
             await asyncio.sleep(GROUP_S)
             try:
-                await self._settle(list(islice(self._outcomes.values(), GROUP_ITEMS)))
+                await self._settle(self._next_group())
                 failing = False
             except SupervisorUnavailable as error:
                 if not failing:
@@ -139,17 +155,53 @@ class BatchRunner:
                 failing = True
                 await asyncio.sleep(SETTLE_RETRY_S)
 
-    async def _settle(self, outcomes: list[Outcome]) -> None:
-        message = {"worker": self._name, "outcomes": [dict(outcome) for outcome in outcomes]}
-        content = orjson.dumps(message)
+    def _next_group(self) -> list[_Done]:
+        group: list[_Done] = []
+        size_bytes = 0
+        for done in islice(self._outcomes.values(), GROUP_ITEMS):
+            size_bytes += len(done.outcome)
+            if group and size_bytes > GROUP_BYTES:
+                break
+            group.append(done)
+        return group
+
+    async def _settle(self, group: list[_Done]) -> None:
+        outcomes = b",".join(done.outcome for done in group)
+        content = b'{"worker":"%s","outcomes":[%s]}' % (self._name.encode(), outcomes)
         status, _ = await self._worker.call("POST", "/settle", content, SETTLE_TIMEOUT_S)
-        if status >= 300:
+        if status in NEVER_TAKEN:
+            await self._settle_refused(group, status)
+        elif status >= 300:
             raise SupervisorUnavailable(f"outcomes are not taken: status {status}")
-        for outcome in outcomes:
-            del self._outcomes[outcome.item]
-        self._changed.set()
+        else:
+            for done in group:
+                del self._outcomes[done.assignment.item]
+            self._changed.set()
+
+    async def _settle_refused(self, group: list[_Done], status: int) -> None:
+        """Settle the others of a group, of which one will never be taken."""
+        if len(group) > 1:
+            half = len(group) // 2
+            await self._settle(group[:half])
+            await self._settle(group[half:])
+            return
+        [done] = group
+        item = done.assignment.item
+        if done.replaced:
+            logger.error("outcome given up item=%s status=%s", item, status)
+            del self._outcomes[item]
+            self._changed.set()
+            return
+        logger.error("outcome refused, an error is told instead item=%s status=%s", item, status)
+        error = CodexiaError("the answer could not be stored", code="answer_not_stored")
+        outcome = _encoded(failed_outcome(done.assignment, error))
+        self._outcomes[item] = _Done(done.assignment, outcome, replaced=True)
 
     async def _next_change(self) -> None:
         # Nothing runs between the caller's look and this, so no change is missed.
         self._changed.clear()
         await self._changed.wait()
+
+
+def _encoded(outcome: Outcome) -> bytes:
+    return orjson.dumps(outcome, default=dict)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import zstandard
 
-from codexia.errors import BadRequest, RequestTooLarge, UnsupportedMediaType
+from codexia.errors import BadRequest, RequestTimeout, RequestTooLarge, UnsupportedMediaType
 from codexia_workers.answers import header
+from codexia_workers.request_memory import hold_memory
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
@@ -22,9 +24,46 @@ MAX_ZSTD_WINDOW_BYTES: Final = 128 * 1024 * 1024
 MAX_NESTING: Final = 200
 """Levels of a body. orjson decodes 1024 but encodes 254, and what we send adds some of its own."""
 
+MIN_BYTES_PER_S: Final = 16 * 1024
+"""What earns a body a second more than `body_timeout_s`. Slower ones only hold a place."""
+
 
 class ClientGone(Exception):
     """The client closed its connection; there is nobody left to answer."""
+
+
+class IncomingBody:
+    """A body as it comes, chunk by chunk, as long as it comes.
+
+    Attributes:
+        more: whether there is a next chunk.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.more = True
+        self._receive = receive
+        self._patience_s: float = scope["state"]["serving"].snapshot.body_timeout_s
+
+    async def next(self) -> bytes:
+        """Return the next chunk; only the wait for it counts.
+
+        Raises:
+            BadRequest: the body ends before its end, or is in no form that HTTP has.
+            RequestTimeout: it does not come, or hardly.
+        """
+        clock = asyncio.get_running_loop().time
+        waiting_since = clock()
+        try:
+            async with asyncio.timeout(self._patience_s):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise RequestTimeout("the body did not come in time; send it faster") from error
+        if message["type"] == "http.disconnect":
+            raise BadRequest("the body ended before it was complete")
+        chunk: bytes = message.get("body", b"")
+        self.more = message.get("more_body", False)
+        self._patience_s += len(chunk) / MIN_BYTES_PER_S - (clock() - waiting_since)
+        return chunk
 
 
 async def read_json(scope: Scope, receive: Receive) -> dict[str, Any]:
@@ -36,10 +75,15 @@ async def read_json(scope: Scope, receive: Receive) -> dict[str, Any]:
         BadRequest: the body is not a JSON object, not in the encoding that it claims, or nested
             deeper than `MAX_NESTING`.
         RequestTooLarge: it is over `MAX_BODY_BYTES`.
-        ClientGone: the client went away before the body was complete.
+        Overloaded: there is no memory for it beside the bodies of other requests.
+        RequestTimeout: it does not come.
     """
     require_json(scope)
-    body = _decompress(await _read(receive), header(scope, b"content-encoding").lower())
+    body = await _read(scope, IncomingBody(scope, receive))
+    encoding = header(scope, b"content-encoding").lower()
+    if encoding not in {b"", b"identity"}:
+        body = _decompress(body, encoding)
+        hold_memory(scope, len(body))
     return decode_json(body)
 
 
@@ -74,20 +118,17 @@ def decode_json(body: bytes) -> dict[str, Any]:
     return payload
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(scope: Scope, incoming: IncomingBody) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk = message.get("body", b"")
+    while incoming.more:
+        chunk = await incoming.next()
         size += len(chunk)
         if size > MAX_BODY_BYTES:
             raise RequestTooLarge(_too_large())
+        hold_memory(scope, len(chunk))
         chunks.append(chunk)
-        if not message.get("more_body"):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _decompress(body: bytes, encoding: bytes) -> bytes:

@@ -37,7 +37,12 @@ class ListModels:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Serve one request."""
-        models = serving_of(scope, self._worker).models.offered()
+        serving = serving_of(scope, self._worker)
+        allowed = serving.models_of(scope["state"]["key_name"])
+        models = serving.models.offered()
+        if allowed is not None:
+            # An alias is listed for those who may use what it means.
+            models = [each for each in models if serving.models.resolve(each.id).id in allowed]
         if envelope_of(scope) == "openai":
             data = [_openai_model(model) for model in models]
             await send_json(scope, send, {"object": "list", "data": data})
@@ -65,9 +70,10 @@ class GetModel:
             NotFound: no listed model and no alias has this name.
         """
         name = scope["path_params"]["model_id"]
-        table = serving_of(scope, self._worker).models
+        serving = serving_of(scope, self._worker)
+        table, allowed = serving.models, serving.models_of(scope["state"]["key_name"])
         model = table.resolve(name)
-        if model.id not in table.ids:
+        if model.id not in table.ids or (allowed is not None and model.id not in allowed):
             raise NotFound(
                 f"the model '{name}' does not exist", code="model_not_found", param="model"
             )

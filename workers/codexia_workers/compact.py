@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from typing import TYPE_CHECKING, Final
 
 from codexia.dialects.responses import RESPONSES
@@ -16,6 +14,7 @@ from codexia.dialects.responses_compact import (
     with_trigger,
 )
 from codexia.errors import CodexiaError
+from codexia_workers.access_log import record_of
 from codexia_workers.answers import send_error, send_json
 from codexia_workers.body import ClientGone, read_json
 from codexia_workers.generate import complete_error, context_of, until_gone
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from codexia.codex.payload import Json
     from codexia.dialects.dialect import Context, Translation
     from codexia_workers.worker import Worker
-
-access = logging.getLogger("codexia.access")
 
 ATTEMPTS: Final = 2
 """The backend leaves the compaction item out now and then, and gives it when asked again."""
@@ -48,8 +45,8 @@ class Compact:
         Raises:
             CodexiaError: the request itself is at fault.
         """
-        started = time.perf_counter()
-        outcome = "refused"
+        record = record_of(scope)
+        record.name = "compact"
         try:
             payload = with_trigger(await read_json(scope, receive))
             self._worker.observed.requested("compact")
@@ -59,27 +56,22 @@ class Compact:
             translations = [RESPONSES.translate(payload, context) for _ in range(ATTEMPTS)]
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(until_gone(receive))
-                outcome = await self._answer(translations, context, scope, send)
+                await self._answer(translations, context, scope, send)
                 watching.cancel()
         except* ClientGone:
-            outcome = "client gone"
-        finally:
-            access.info(
-                "request id=%s dialect=compact outcome=%r total_ms=%.0f",
-                scope["state"]["request_id"],
-                outcome,
-                (time.perf_counter() - started) * 1000,
-            )
+            record.outcome = "client gone"
 
     async def _answer(
         self, translations: list[Translation], context: Context, scope: Scope, send: Send
-    ) -> str:
-        """Send the answer; return how it went, for the log."""
+    ) -> None:
+        """Send the answer."""
         translation, item = translations[0], None
+        record = record_of(scope)
+        record.model = translation.model
         serving = serving_of(scope, self._worker)
         try:
             for translation in translations:
-                async with open_reply(self._worker, translation.request, serving) as upstream:
+                async with open_reply(self._worker, translation.request, scope) as upstream:
                     item = compaction_of(await collect(translation, upstream))
                     self._worker.observed.answered(translation, upstream)
                 if item is not None:
@@ -87,12 +79,14 @@ class Compact:
         except CodexiaError as error:
             complete_error(error, translation, serving.models)
             await send_error(scope, send, error)
-            return f"refused status={error.status} code={error.code}"
+            return
         usage = translation.reply.usage
         output = _output(translation, item, context.response_id)
         answer = compacted_response(context.response_id, context.created_at, output, usage)
         await send_json(scope, send, answer)
-        return "ok" if item else "ok, shortened: the backend gave no compaction"
+        record.answered(translation)
+        if item is None:
+            record.further["shortened"] = True
 
 
 def _output(translation: Translation, item: Json | None, identity: str) -> list[Json]:

@@ -5,14 +5,13 @@ The tokenizer takes too much memory to be in every worker; the supervisor has th
 
 from __future__ import annotations
 
-import logging
-import time
 from typing import TYPE_CHECKING
 
 from codexia.codex.token_parts import token_parts
 from codexia.control import TokenCountRequest
+from codexia_workers.access_log import record_of
 from codexia_workers.answers import send_json
-from codexia_workers.body import ClientGone, read_json
+from codexia_workers.body import read_json
 from codexia_workers.generate import context_of
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
     from codexia.dialects.token_counts import TokenCountDialect
     from codexia_workers.worker import Worker
-
-access = logging.getLogger("codexia.access")
 
 
 class CountTokens:
@@ -37,23 +34,15 @@ class CountTokens:
         Raises:
             CodexiaError: the request is at fault, or nobody is there to count.
         """
-        started = time.perf_counter()
-        try:
-            payload = await read_json(scope, receive)
-        except ClientGone:
-            return
+        record = record_of(scope)
+        record.name = self._dialect.name
+        payload = await read_json(scope, receive)
         context = context_of(scope, self._worker)
         context = await self._worker.responses.recall(payload, scope, context)
         request = self._dialect.request(payload, context)
+        record.model = request.body["model"]
         parts = token_parts(request.body)
         counting = TokenCountRequest(texts=parts.texts, tools=parts.tools)
         tokens = parts.counted_tokens + await self._worker.count_tokens(counting)
         await send_json(scope, send, self._dialect.answer(payload, tokens))
-        access.info(
-            "count id=%s dialect=%s model=%.80r input_tokens=%s total_ms=%.0f",
-            scope["state"]["request_id"],
-            self._dialect.name,
-            request.body["model"],
-            tokens,
-            (time.perf_counter() - started) * 1000,
-        )
+        record.further["counted_tokens"] = tokens

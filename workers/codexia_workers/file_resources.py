@@ -9,7 +9,6 @@ from starlette.datastructures import QueryParams
 from codexia.dialects.openai_batches import deleted_file, file_list, file_object
 from codexia.errors import BadRequest, NotFound
 from codexia_workers.answers import envelope_of, send_json
-from codexia_workers.body import ClientGone
 from codexia_workers.form_upload import FileForm
 from codexia_workers.paging import page_limit, page_order
 from codexia_workers.pieces import send_pieces
@@ -39,11 +38,8 @@ class Files:
         """
         _require_openai(scope)
         form = FileForm(scope, receive)
-        try:
-            await form.find_file()
-            file = await self._files.create(scope, form.filename or "", _content(form))
-        except ClientGone:
-            return
+        await form.find_file()
+        file = await self._files.create(scope, form.filename or "", _content(form))
         await send_json(scope, send, file_object(file))
 
     async def list(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002

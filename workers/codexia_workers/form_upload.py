@@ -75,7 +75,6 @@ class FileForm:
         Raises:
             BadRequest: there is none, or this is no form.
             CodexiaError: what is wrong with the body as such.
-            ClientGone: the client went away.
         """
         while self.filename is None and await self._read():
             pass
@@ -91,7 +90,6 @@ class FileForm:
             RequestTooLarge: the file is over the limit.
             BadRequest: this is no form.
             CodexiaError: what is wrong with the body as such.
-            ClientGone: the client went away.
         """
         size_bytes = 0
         while True:

@@ -3,7 +3,8 @@
 A web page can reach a port on loopback, by a form post or by a name that it rebinds to
 127.0.0.1. So the Host must be a name that is ours (CVE-2024-28224 is what happens without), and
 a request that a browser marks as coming from elsewhere must come from a configured origin.
-Programs send neither Origin nor Sec-Fetch-Site and pass.
+Programs send neither Origin nor Sec-Fetch-Site and pass. A Host or Origin that comes twice is
+refused, since others on the way may have gone by the other one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import secrets
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from codexia.errors import CodexiaError, Forbidden
+from codexia.errors import BadRequest, CodexiaError, Forbidden, RequestTimeout
 from codexia_workers.answers import header, send_error
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("codexia.gate")
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+READABLE_HEADERS: Final = b"request-id, x-request-id, retry-after, x-should-retry"
+"""What the scripts of an allowed origin may read of an answer, beside its body."""
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
@@ -49,19 +53,33 @@ class Gate:
         state["request_id"] = f"req_{secrets.token_hex(12)}"
         state["serving"] = serving
         state["closing"] = self._worker.draining
-        origin = header(scope, b"origin").decode("latin-1")
+        if serving.snapshot.allowed_origins:
+            send = _varying(send)
         try:
-            _check_host(header(scope, b"host").decode("latin-1"), serving)
+            _check_host(_only(scope, b"host"), serving)
+            origin = _only(scope, b"origin")
             _check_origin(origin, scope, serving)
+            if origin:
+                send = _with_cors(send, origin)
             if origin and scope.get("method") == "OPTIONS":
-                await _send_preflight(scope, send, origin)
+                await _send_preflight(scope, send)
             else:
-                await self._app(scope, receive, _with_cors(send, origin) if origin else send)
+                await self._app(scope, receive, send)
         except CodexiaError as error:
+            if isinstance(error, RequestTimeout):
+                state["closing"] = True  # what may still come is no request
             await send_error(scope, send, error)
         except Exception:  # the boundary: a bug must still be an answer in the caller's envelope
             logger.exception("request failed id=%s", state["request_id"])
             await send_error(scope, send, CodexiaError("internal error", code="internal_error"))
+
+
+def _only(scope: Scope, name: bytes) -> str:
+    """Return a header that may come once, "" where it does not come."""
+    values = [value for key, value in scope["headers"] if key == name]
+    if len(values) > 1:
+        raise BadRequest(f"there is more than one {name.decode()} header")
+    return values[0].decode("latin-1") if values else ""
 
 
 def _check_host(host: str, serving: Serving) -> None:
@@ -70,7 +88,7 @@ def _check_host(host: str, serving: Serving) -> None:
 
 
 def _check_origin(origin: str, scope: Scope, serving: Serving) -> None:
-    foreign = header(scope, b"sec-fetch-site") in {b"cross-site", b"same-site"}
+    foreign = header(scope, b"sec-fetch-site").lower() in {b"cross-site", b"same-site"}
     if origin not in serving.snapshot.allowed_origins if origin else foreign:
         raise Forbidden("this web origin is not served here; add it to allowed_origins")
 
@@ -98,7 +116,21 @@ def _is_address(name: str) -> bool:
 
 
 def _cors_headers(origin: str) -> list[tuple[bytes, bytes]]:
-    return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", READABLE_HEADERS),
+    ]
+
+
+def _varying(send: Send) -> Send:
+    """Keep caches from giving one origin what another one, or none, was answered."""
+
+    async def send_varying(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"vary", b"origin")]}  # pyright: ignore[reportGeneralTypeIssues]
+        await send(message)
+
+    return send_varying  # pyright: ignore[reportReturnType]
 
 
 def _with_cors(send: Send, origin: str) -> Send:
@@ -126,13 +158,15 @@ def _refusing_upgrades(send: Send) -> Send:
     return send_refusal  # pyright: ignore[reportReturnType]
 
 
-async def _send_preflight(scope: Scope, send: Send, origin: str) -> None:
+async def _send_preflight(scope: Scope, send: Send) -> None:
     asked = header(scope, b"access-control-request-headers") or b"content-type"
     headers = [
-        *_cors_headers(origin),
         (b"access-control-allow-methods", b"GET, POST, DELETE"),
         (b"access-control-allow-headers", asked),
         (b"access-control-max-age", b"600"),
     ]
+    if header(scope, b"access-control-request-private-network") == b"true":
+        # Chrome asks this of a page from elsewhere: https://wicg.github.io/private-network-access/
+        headers.append((b"access-control-allow-private-network", b"true"))
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b""})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from codexia.codex.upstream import RETURNED_HEADERS
 from codexia.dialects.dialect import Context
 from codexia.errors import CodexiaError, ContextOverflow, ModelRefused
+from codexia_workers.access_log import record_of
 from codexia_workers.answers import identity_headers, send_error, send_json
 from codexia_workers.body import ClientGone, read_json
 from codexia_workers.serving import serving_of
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from codexia.dialects.dialect import Dialect, Translation
     from codexia.models import ModelTable
     from codexia_workers.answers import Headers
+    from codexia_workers.reply import UpstreamReply
     from codexia_workers.stream import Keep
-    from codexia_workers.upstream import UpstreamReply
     from codexia_workers.worker import Worker
-
-access = logging.getLogger("codexia.access")
 
 STREAM_HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -49,29 +47,16 @@ class Generate:
         Raises:
             CodexiaError: the request itself is at fault.
         """
-        started = time.perf_counter()
-        outcome = "refused"
-        model = "-"
         try:
             payload = await read_json(scope, receive)
             translation = await translated(self._worker, self._dialect, payload, scope)
-            model = translation.model
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(until_gone(receive))
-                outcome = await self._answer(translation, scope, send, watching)
+                await self._answer(translation, scope, send, watching)
                 watching.cancel()
         except* ClientGone:
             # There is nobody to tell. What was under way is cancelled, upstream included.
-            outcome = "client gone"
-        finally:
-            access.info(
-                "request id=%s dialect=%s model=%.80r outcome=%r total_ms=%.0f",
-                scope["state"]["request_id"],
-                self._dialect.name,
-                model,
-                outcome,
-                (time.perf_counter() - started) * 1000,
-            )
+            record_of(scope).outcome = "client gone"
 
     async def _answer(
         self,
@@ -79,13 +64,13 @@ class Generate:
         scope: Scope,
         send: Send,
         watching: asyncio.Task[None],
-    ) -> str:
-        """Send the answer; return how it went, for the log."""
+    ) -> None:
+        """Send the answer."""
         answer: StreamedAnswer | None = None
         serving = serving_of(scope, self._worker)
         keep = self._worker.responses.keeper(translation, scope)
         try:
-            async with open_reply(self._worker, translation.request, serving) as upstream:
+            async with open_reply(self._worker, translation.request, scope) as upstream:
                 headers = _returned_headers(upstream)
                 if translation.stream:
                     answer = StreamedAnswer(send, self._dialect, translation, keep)
@@ -100,11 +85,10 @@ class Generate:
                 # to do does not depend on the client.
                 watching.cancel()
                 self._worker.observed.answered(translation, upstream)
-                return outcome_of(translation, answer.failure if answer else None)
+                record_of(scope).answered(translation, answer.failure if answer else None)
         except CodexiaError as error:
             complete_error(error, translation, serving.models)
             await send_error(scope, send, error)
-            return f"refused status={error.status} code={error.code}"
 
 
 async def translated(
@@ -116,10 +100,13 @@ async def translated(
         CodexiaError: the request is at fault, or nobody can tell what it names.
     """
     worker.observed.requested(dialect.name)
+    record_of(scope).name = dialect.name
     context = context_of(scope, worker)
     if dialect.continues:
         context = await worker.responses.recall(payload, scope, context)
-    return dialect.translate(payload, context)
+    translation = dialect.translate(payload, context)
+    record_of(scope).model = translation.model
+    return translation
 
 
 async def whole_answer(
@@ -178,14 +165,3 @@ def _returned_headers(upstream: UpstreamReply | None) -> Headers:
         for name in RETURNED_HEADERS
         if (value := upstream.headers.get(name))
     ]
-
-
-def outcome_of(translation: Translation, failure: CodexiaError | None) -> str:
-    """Return how an answer went, for the log."""
-    if failure is not None:
-        return f"broke off code={failure.code}"
-    usage = translation.reply.usage
-    return (
-        f"ok served={translation.reply.served_model or '-'} input_tokens={usage.input_tokens} "
-        f"cached_tokens={usage.cached_tokens} output_tokens={usage.output_tokens}"
-    )

@@ -24,12 +24,13 @@ from codexia.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
+from codexia_workers.access_log import record_of
 from codexia_workers.answers import send_error, send_json
 from codexia_workers.connection import ConnectionBroken, Silence
 from codexia_workers.generate import Generate, complete_error
 from codexia_workers.serving import serving_of
 from codexia_workers.stream import collect
-from codexia_workers.upstream import check_status, open_reply, patiently, post
+from codexia_workers.upstream import admitted, check_status, open_reply, patiently, post
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -61,48 +62,50 @@ class GenerateImages(Generate):
         scope: Scope,
         send: Send,
         watching: asyncio.Task[None],
-    ) -> str:
+    ) -> None:
         if translation.stream or not isinstance(translation, ImagesTranslation):
-            return await super()._answer(translation, scope, send, watching)
+            await super()._answer(translation, scope, send, watching)
+            return
         serving = serving_of(scope, self._worker)
         try:
-            answer = await _whole(self._worker, serving, translation)
+            answer = await _whole(self._worker, scope, translation)
         except CodexiaError as error:
             complete_error(error, translation, serving.models)
             await send_error(scope, send, error)
-            return f"refused status={error.status} code={error.code}"
+            return
         await send_json(scope, send, answer)
         watching.cancel()
-        return f"ok images={len(answer['data'])}"
+        record_of(scope).outcome = "ok"
+        record_of(scope).further["images"] = len(answer["data"])
 
 
-async def _whole(worker: Worker, serving: Serving, translation: ImagesTranslation) -> Json:
+async def _whole(worker: Worker, scope: Scope, translation: ImagesTranslation) -> Json:
     """Return the answer with as many images as were asked for."""
     request = translation.images
     answers: list[Json] = []
     one = _of_tool
     if request.endpoint_body is not None:
         try:
-            answers.append(await _of_endpoint(worker, serving, translation, request.number))
+            answers.append(await _of_endpoint(worker, scope, translation, request.number))
             one = _of_endpoint
         except UpstreamTimeout:
             raise
         except (UpstreamError, Overloaded) as error:
             logger.info("asking the hosted tool for images after: %s", error)
     missing = request.number - sum(len(answer["data"]) for answer in answers)
-    answers += await _together(one(worker, serving, translation) for _ in range(missing))
+    answers += await _together(one(worker, scope, translation) for _ in range(missing))
     return joined(answers)
 
 
-async def _of_tool(worker: Worker, serving: Serving, translation: ImagesTranslation) -> Json:
+async def _of_tool(worker: Worker, scope: Scope, translation: ImagesTranslation) -> Json:
     """Return the answer with one image of the hosted tool."""
     way = translation.again()
-    async with open_reply(worker, way.request, serving) as upstream:
+    async with open_reply(worker, way.request, scope) as upstream:
         return await collect(way, upstream)
 
 
 async def _of_endpoint(
-    worker: Worker, serving: Serving, translation: ImagesTranslation, number: int = 1
+    worker: Worker, scope: Scope, translation: ImagesTranslation, number: int = 1
 ) -> Json:
     """Return the images endpoint's answer, with up to that many images.
 
@@ -120,7 +123,8 @@ async def _of_endpoint(
         finally:
             worker.pool.release(connection)
 
-    reply = await patiently(worker, attempt, serving, ENDPOINT_RETRIES)
+    async with admitted(worker, translation.model, scope) as serving:
+        reply = await patiently(worker, attempt, serving, ENDPOINT_RETRIES)
     answer = answer_of_endpoint(reply, translation.context.created_at)
     return {**answer, "data": answer["data"][:number]}
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from codexia.control import GenerationHello
+from codexia.peers import is_foreign
 from codexia_workers.accepting import stop_accepting
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Lifeline:
     """Serves the generation's socket from a thread of Granian's main process."""
 
     def __init__(self, spec: GenerationSpec, listener: socket.socket) -> None:
-        hello = GenerationHello(
+        self._hello = GenerationHello(
             generation=spec.generation,
             version=spec.version,
             workers=spec.workers,
@@ -50,7 +51,6 @@ class Lifeline:
             bind_port=spec.bind_port,
             pid=os.getpid(),
         )
-        self._hello = hello.model_dump_json().encode() + b"\n"
         self._listener = listener
         self._path = Path(spec.generation_socket)
         self._server = socket.socket(socket.AF_UNIX)
@@ -61,7 +61,9 @@ class Lifeline:
         unnamed.rename(self._path)
         self._supervisors: set[socket.socket] = set()
         self._workers: set[socket.socket] = set()
-        self._workers_changed = threading.Condition()
+        self._changed = threading.Condition()
+        """Guards all that is said over connections, and what is known of them."""
+        self._leaving = False
         self._orphaned_at = time.monotonic()
 
     def start(self) -> None:
@@ -73,14 +75,18 @@ class Lifeline:
 
         The supervisor starts the next generation meanwhile.
         """
-        for connection in (*self._supervisors, *self._workers):
-            with suppress(OSError):
-                connection.sendall(LEAVING)
-        self._path.unlink(missing_ok=True)
+        with self._changed:
+            self._leaving = True
+            for connection in (*self._supervisors, *self._workers):
+                _say(connection, LEAVING)
         # Or the address of a generation that has long streams to finish seems to be served.
         stop_accepting(str(self._path))
-        with self._workers_changed:
-            self._workers_changed.wait_for(lambda: not self._workers)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._workers)
+
+    def close(self) -> None:
+        """Be found no more."""
+        self._path.unlink(missing_ok=True)
 
     def _serve(self) -> None:
         with selectors.DefaultSelector() as selector:
@@ -92,21 +98,30 @@ class Lifeline:
                         self._greet(selector)
                     elif isinstance(key.fileobj, socket.socket):
                         self._hear(selector, key.fileobj)
-                if not self._supervisors and self._patience_s() <= 0:
+                if not self._supervisors and self._patience_s() == 0:
+                    self._orphaned_at = time.monotonic()  # it was long enough once
                     os.kill(os.getpid(), signal.SIGTERM)
-                    return
 
     def _patience_s(self) -> float:
         return max(0.0, self._orphaned_at + ORPHANED_AFTER_S - time.monotonic())
 
     def _greet(self, selector: selectors.BaseSelector) -> None:
         connection, _ = self._server.accept()
-        try:
-            socket.send_fds(connection, [self._hello], [self._listener.fileno()])
-        except OSError:
+        if is_foreign(connection):
             connection.close()
             return
-        self._supervisors.add(connection)
+        with self._changed:
+            hello = self._hello.model_copy(update={"leaving": self._leaving})
+            line = hello.model_dump_json().encode() + b"\n"
+            try:
+                if self._leaving:
+                    connection.sendall(line)
+                else:
+                    socket.send_fds(connection, [line], [self._listener.fileno()])
+            except OSError:
+                connection.close()
+                return
+            self._supervisors.add(connection)
         selector.register(connection, selectors.EVENT_READ)
 
     def _hear(self, selector: selectors.BaseSelector, connection: socket.socket) -> None:
@@ -114,19 +129,26 @@ class Lifeline:
             said = connection.recv(64)
         except OSError:
             said = b""
-        if said.startswith(WORKER) or not said:
-            self._supervisors.discard(connection)
-            if not self._supervisors:
-                self._orphaned_at = time.monotonic()
-        with self._workers_changed:
+        with self._changed:
+            if said.startswith(WORKER) or not said:
+                self._supervisors.discard(connection)
+                if not self._supervisors:
+                    self._orphaned_at = time.monotonic()
             if said.startswith(WORKER):
                 self._workers.add(connection)
+                if self._leaving:
+                    _say(connection, LEAVING)
             else:
                 self._workers.discard(connection)
-            self._workers_changed.notify_all()
+            self._changed.notify_all()
         if not said:
             selector.unregister(connection)
             connection.close()
+
+
+def _say(connection: socket.socket, line: bytes) -> None:
+    with suppress(OSError):
+        connection.sendall(line)
 
 
 async def exit_with(generation_socket: str, close_all: Callable[[], Awaitable[None]]) -> None:

@@ -33,11 +33,13 @@ class Protected:
 
         Raises:
             Unauthorized: neither header holds a local key.
+            RateLimited: likewise, and too many others' do not either.
         """
         scheme, _, token = header(scope, b"authorization").partition(b" ")
         bearer = token.strip() if scheme.lower() == b"bearer" else b""
         holder = serving_of(scope, self._worker).holder(bearer, header(scope, b"x-api-key"))
         if holder is None:
+            await self._worker.wrong_keys.pause()
             # Claude Code shows its own login advice for any text that names a header.
             raise Unauthorized(
                 "invalid local api key; give the client the key that this gateway is configured with"

@@ -15,7 +15,7 @@ from codexia.dialects.messages_batches import (
 )
 from codexia.errors import BadRequest
 from codexia_workers.answers import header, send_json
-from codexia_workers.body import ClientGone, require_json
+from codexia_workers.body import require_json
 from codexia_workers.paging import page_limit
 from codexia_workers.pieces import send_pieces
 from codexia_workers.stored_batches import StoredBatches
@@ -46,10 +46,7 @@ class MessageBatches:
             CodexiaError: what is wrong with them, or why nothing can be stored.
         """
         require_json(scope)
-        try:
-            batch = await self._batches.create(scope, read_upload(scope, receive))
-        except ClientGone:
-            return
+        batch = await self._batches.create(scope, read_upload(scope, receive))
         await send_json(scope, send, message_batch(batch, _base_url(scope)))
 
     async def list(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 from codexia.account import Observed, PlanRefusal, ServedModel
 from codexia.codex.upstream import SERVED_MODEL_HEADER, is_replacement, limit_headers
 from codexia.errors import PLAN_LIMIT_CODE, SupervisorUnavailable
+from codexia.metrics import LOOP_LAG, QUEUE_TIMEOUTS, QUEUE_WAIT, UPSTREAM_ERRORS
+from codexia_workers.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from codexia.dialects.dialect import Translation
-    from codexia.errors import RateLimited
-    from codexia_workers.upstream import UpstreamReply
+    from codexia.errors import CodexiaError, RateLimited
+    from codexia_workers.reply import UpstreamReply
     from codexia_workers.worker import Worker
 
 logger = logging.getLogger("codexia.worker")
@@ -39,10 +41,12 @@ class Observations:
 
     Attributes:
         name: random; under it the reports are known.
+        tally: what is counted for the metrics.
     """
 
     def __init__(self, worker: Worker) -> None:
         self.name = secrets.token_hex(8)
+        self.tally = Tally()
         self._worker = worker
         self._since = time.time()
         self._news = asyncio.Event()
@@ -57,6 +61,7 @@ class Observations:
         self._headers: dict[str, str] = {}
         self._event: dict[str, Any] = {}
         self._seen_at = 0.0
+        self._overloaded_at = 0.0
 
     def requested(self, kind: str) -> None:
         """Count a request of a dialect, or of another kind of call."""
@@ -73,6 +78,24 @@ class Observations:
         finally:
             self._streams_open -= 1
             self._news.set()
+
+    def waited(self, wait_s: float, *, batch: bool) -> None:
+        """Count the wait of a request whose turn came."""
+        self.tally.observe(QUEUE_WAIT, wait_s, "batch" if batch else "live")
+
+    def waited_in_vain(self) -> None:
+        """Count a request whose turn did not come."""
+        self.tally.count(QUEUE_TIMEOUTS)
+        self._news.set()
+
+    def lagged(self, lag_s: float) -> None:
+        """Note how late the event loop was; that alone is no news."""
+        self.tally.observe(LOOP_LAG, lag_s)
+
+    def upstream_failed(self, error: CodexiaError) -> None:
+        """Count a failure of the backend."""
+        self.tally.count(UPSTREAM_ERRORS, _kind_of(error))
+        self._news.set()
 
     def replied(self, reply: UpstreamReply) -> None:
         """Keep the backend's last reply; what it says of limits is read when it is told."""
@@ -94,9 +117,10 @@ class Observations:
                 self._served[pair] = count + 1, time.time()
         self._news.set()
 
-    def refused(self, model: str, error: RateLimited) -> None:
-        """Note that the backend refused a request, if that was for the plan's sake."""
+    def refused(self, model: str, error: RateLimited, begun_at: float) -> None:
+        """Note that the backend refused a request: for the plan's sake, or as too many."""
         if error.code != PLAN_LIMIT_CODE:
+            self.overloaded(begun_at)
             return
         self._refusals[model] = PlanRefusal(
             model=model,
@@ -106,6 +130,11 @@ class Observations:
             resets_at=error.resets_at,
             limit_id=error.limit_id,
         )
+        self._news.set()
+
+    def overloaded(self, begun_at: float) -> None:
+        """Note that the backend was too busy for a request that began then."""
+        self._overloaded_at = max(self._overloaded_at, begun_at)
         self._news.set()
 
     def tell_again(self) -> None:
@@ -129,6 +158,8 @@ class Observations:
             since=self._since,
             requests=dict(self._requests),
             streams_open=self._streams_open,
+            waiting=self._worker.admission.waiting,
+            series=self.tally.series(),
             input_tokens=self._input_tokens,
             cached_tokens=self._cached_tokens,
             output_tokens=self._output_tokens,
@@ -140,6 +171,7 @@ class Observations:
             headers=self._headers,
             event=self._event,
             seen_at=self._seen_at,
+            overloaded_at=self._overloaded_at,
         )
         content = report.model_dump_json().encode()
         try:
@@ -154,3 +186,10 @@ class Observations:
         self._headers = limit_headers(self._reply.headers)
         self._event = self._reply.limits_event()
         self._reply = None
+
+
+def _kind_of(error: CodexiaError) -> str:
+    """Return the name of an error's class, as labels are written."""
+    return "".join(f"_{each.lower()}" if each.isupper() else each for each in type(error).__name__)[
+        1:
+    ]

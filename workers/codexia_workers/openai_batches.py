@@ -15,7 +15,7 @@ from codexia.dialects.openai_batches import (
 )
 from codexia.dialects.params import Param
 from codexia_workers.answers import send_json
-from codexia_workers.body import ClientGone, read_json
+from codexia_workers.body import read_json
 from codexia_workers.paging import page_limit
 from codexia_workers.stored_batches import StoredBatches
 
@@ -43,10 +43,7 @@ class OpenAIBatches:
             BadRequest: a parameter makes no sense.
             NotFound: the caller has no such file.
         """
-        try:
-            payload = await read_json(scope, receive)
-        except ClientGone:
-            return
+        payload = await read_json(scope, receive)
         batch = await self._batches.create_of_file(scope, _wanted(Param(payload)))
         await send_json(scope, send, batch_object(batch))
 

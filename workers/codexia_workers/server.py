@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from granian._granian import SocketHolder  # pyright: ignore[reportMissingModuleSource]
 from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 BACKLOG: Final = 2048
 BACKPRESSURE: Final = 4096
 """Connections that one worker serves at a time; Granian leaves the rest in the kernel's queue."""
+
+HEAD_TIMEOUT_MS: Final = 30_000
+"""How long a request's line and headers may take; a connection may be idle as long."""
 
 
 class GenerationServer(MPServer):
@@ -43,11 +47,14 @@ class GenerationServer(MPServer):
             workers=spec.workers,
             loop=Loops.uvloop,
             http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS),
             websockets=True,
             backlog=BACKLOG,
             backpressure=BACKPRESSURE,
             respawn_failed_workers=True,
             log_level=LogLevels.error,
+            # What Granian logs goes the way of all other lines.
+            log_dictconfig={"handlers": {}, "loggers": {"_granian": {"propagate": True}}},
         )
         self._spec = spec
         self._listener = listener

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from codexia.codex.failures import plan_limit
-from codexia.errors import LoginRequired
+from codexia.errors import Forbidden, LoginRequired
 from codexia.proxies import proxy_for
 
 if TYPE_CHECKING:
@@ -72,6 +72,36 @@ class Serving:
             if limit.believed_until > now and limit.applies_to(model):
                 error = plan_limit(limit.message, resets_at=limit.resets_at, plan=limit.plan)
                 raise error.timed(now)
+
+    def models_of(self, key_name: str) -> frozenset[str] | None:
+        """Return the ids of the models that a local key may use; None for all."""
+        for key in self.snapshot.keys:
+            if key.name == key_name and key.models is not None:
+                return frozenset(self.models.resolve(name).id for name in key.models)
+        return None
+
+    def check_model(self, key_name: str, model: str) -> None:
+        """Return if a local key may use a model.
+
+        Raises:
+            Forbidden: it may not; the text names those that it may use.
+        """
+        allowed = self.models_of(key_name)
+        if allowed is not None and model not in allowed:
+            raise Forbidden(
+                f"this local key may not use the model '{model}', only: "
+                f"{', '.join(sorted(allowed))}",
+                code="model_not_allowed",
+                param="model",
+            )
+
+    def wants_websocket(self, model: str) -> bool:
+        """Return whether a model is to be asked by WebSocket."""
+        match self.snapshot.upstream_transport:
+            case "auto":
+                return self.models.facts(model).prefer_websockets
+            case transport:
+                return transport == "websocket"
 
     @property
     def login_revision(self) -> int | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from codexia.dialects.dialect import Dialect, ReplyStream, Translation
     from codexia.sse import Event, Frame
     from codexia_workers.answers import Headers
-    from codexia_workers.upstream import UpstreamReply
+    from codexia_workers.reply import UpstreamReply
 
 logger = logging.getLogger("codexia.stream")
 

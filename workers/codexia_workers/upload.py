@@ -9,7 +9,7 @@ import zstandard
 
 from codexia.errors import BadRequest, RequestTooLarge, UnsupportedMediaType
 from codexia_workers.answers import header
-from codexia_workers.body import ClientGone
+from codexia_workers.body import IncomingBody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -35,8 +35,8 @@ async def read_upload(
     Raises:
         RequestTooLarge: it is over the limit.
         UnsupportedMediaType: its encoding is not served.
-        BadRequest: it is not in the encoding that it claims.
-        ClientGone: the client went away before the body was complete.
+        BadRequest: it is not in the encoding that it claims, or cut short.
+        RequestTimeout: it does not come.
     """
     encoding = header(scope, b"content-encoding").lower() or b"identity"
     length = header(scope, b"content-length")
@@ -44,14 +44,11 @@ async def read_upload(
         raise _too_large(max_bytes)
     decode, is_complete = _decoder(encoding)
     size_bytes = 0
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        more = message.get("more_body", False)
+    incoming = IncomingBody(scope, receive)
+    while incoming.more:
+        chunk = await incoming.next()
         try:
-            for piece in decode(message.get("body", b"")):
+            for piece in decode(chunk):
                 size_bytes += len(piece)
                 if size_bytes > max_bytes:
                     raise _too_large(max_bytes)

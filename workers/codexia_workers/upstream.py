@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 
-from codexia.codex.events import FAILED, TERMINAL, is_content
-from codexia.codex.failures import TokenRejected, failure_of_event, failure_of_reply
+from codexia.codex.events import TERMINAL
+from codexia.codex.failures import TokenRejected, failure_of_reply
 from codexia.codex.request import without_reasoning
-from codexia.codex.upstream import LIMITS_EVENT
 from codexia.errors import (
     BadRequest,
     CodexiaError,
+    LoginRequired,
     Overloaded,
     RateLimited,
     UpstreamError,
@@ -28,11 +28,17 @@ from codexia.errors import (
     UpstreamTruncated,
 )
 from codexia.sse import FrameSplitter
+from codexia_workers.access_log import UPSTREAM_ID_HEADER, record_of
 from codexia_workers.connecting import NoConnection
 from codexia_workers.connection import ConnectionBroken, Silence
+from codexia_workers.reply import BROKE, ENDED_EARLY, FELL_SILENT, UpstreamReply
+from codexia_workers.serving import serving_of
+from codexia_workers.upstream_websocket import NotByWebSocket
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+
+    from starlette.types import Scope
 
     from codexia.codex.request import CodexRequest
     from codexia.sse import Frame
@@ -45,46 +51,34 @@ logger = logging.getLogger("codexia.upstream")
 
 MAX_RETRIES: Final = 2
 RETRY_BASE_S: Final = 0.2
-HOLD_LIMIT_S: Final = 30.0
-"""Longest wait for content after the backend's status line. Then the client gets its status line,
-because many clients and proxies give up after 60 s without one."""
-
 RELEASE_GRACE_S: Final = 0.25
 ERROR_BODY_LIMIT_BYTES: Final = 256 * 1024
 
-ENDED_EARLY: Final = "the Codex backend closed the stream before its end"
+UNREACHABLE: Final = "upstream_unreachable"
+"""Code where there was no connection at all, so that nothing was asked."""
 
 T = TypeVar("T")
 
 
-class UpstreamReply:
-    """A reply that has begun.
+class HttpReply(UpstreamReply):
+    """A reply that is the body of a POST's answer."""
 
-    Attributes:
-        ahead: frames that were read before the reply counted as begun.
-        complete: whether the terminal event has been read.
-    """
+    transport = "http"
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, pool: Pool) -> None:
+        super().__init__()
         self._connection = connection
+        self._pool = pool
         self._splitter = FrameSplitter()
         self._stopped = False
-        self.ahead: list[Frame] = []
-        self.complete = False
-        self._limits: Frame | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The reply's headers."""
+        """As the base says."""
         return self._connection.headers
 
     async def read(self) -> list[Frame]:
-        """Return the frames of the next chunk, maybe none.
-
-        Raises:
-            UpstreamTruncated: the connection broke or ended before a terminal event.
-            UpstreamTimeout: nothing came for `upstream_idle_timeout_s`.
-        """
+        """Return as the base says; the frames are those of the next chunk."""
         with told():
             chunk = await self._connection.read()
         if not chunk:
@@ -92,15 +86,7 @@ class UpstreamReply:
         return self._frames(chunk)
 
     async def pour(self, take: Callable[[list[Frame]], Awaitable[None] | None]) -> None:
-        """Hand the frames of each further chunk to `take`, until `stop_pouring`.
-
-        Args:
-            take: called as `Connection.pour` calls.
-
-        Raises:
-            UpstreamTruncated: the connection broke or ended before a terminal event.
-            UpstreamTimeout: nothing came for `upstream_idle_timeout_s`.
-        """
+        """Hand on as the base says; `take` is called as `Connection.pour` calls."""
         failure: CodexiaError | None = None
 
         def hand_on(chunk: bytes) -> Awaitable[None] | None:
@@ -130,40 +116,15 @@ class UpstreamReply:
         self.complete = self.complete or any(frame.event in TERMINAL for frame in frames)
         return frames
 
-    async def hold(self) -> None:
-        """Read ahead until the reply has begun.
-
-        Raises:
-            CodexiaError: the backend failed instead.
-        """
+    async def _answered(self) -> list[Frame]:
         await check_status(self._connection)
-        try:
-            async with asyncio.timeout(HOLD_LIMIT_S):
-                while True:
-                    frames = await self.read()
-                    self.ahead += frames
-                    for frame in frames:
-                        if frame.event == LIMITS_EVENT:
-                            self._limits = frame
-                        if frame.event in FAILED:
-                            raise failure_of_event(frame.json(), self.headers)
-                        if is_content(frame.event):
-                            return
-        except TimeoutError:
-            return
-
-    def limits_event(self) -> dict[str, Any]:
-        """Return what the backend said of limits before any content; empty if it said nothing."""
-        try:
-            return self._limits.json() if self._limits else {}
-        except UpstreamTruncated:
-            return {}
+        return []
 
     def cancel(self) -> None:
-        """Drop the connection, which tells the backend to stop generating."""
+        """Drop the connection."""
         self._connection.close()
 
-    async def release(self, pool: Pool) -> None:
+    async def release(self) -> None:
         """Give the connection back to the pool, if the backend ends the body as it should."""
         try:
             async with asyncio.timeout(RELEASE_GRACE_S):
@@ -172,12 +133,12 @@ class UpstreamReply:
         except (TimeoutError, ConnectionBroken):
             self._connection.close()
         else:
-            pool.release(self._connection)
+            self._pool.release(self._connection)
 
 
 @asynccontextmanager
 async def open_reply(
-    worker: Worker, request: CodexRequest | None, serving: Serving | None = None
+    worker: Worker, request: CodexRequest | None, scope: Scope
 ) -> AsyncGenerator[UpstreamReply | None]:
     """Give a reply that has begun, for as long as the context lasts; None for no request.
 
@@ -186,31 +147,52 @@ async def open_reply(
     Args:
         worker: where it is served.
         request: for the backend.
-        serving: of the client's request, if that began earlier.
+        scope: of the client's request.
 
     Raises:
-        CodexiaError: what the backend, or the lack of a login, says to the caller.
+        CodexiaError: what the backend, or the lack of a login or of room, says to the caller.
     """
     if request is None:
         yield None
         return
-    reply = await _begin(worker, request, serving or worker.serving)
-    try:
-        with worker.observed.streaming():
-            yield reply
-    except BaseException:
-        reply.cancel()
-        raise
-    if reply.complete:
-        await reply.release(worker.pool)
-    else:
-        reply.cancel()
+    async with admitted(worker, request.body["model"], scope) as serving:
+        reply = await _begin(worker, request, serving)
+        record = record_of(scope)
+        record.upstream_id = reply.headers.get(UPSTREAM_ID_HEADER, "")
+        record.transport = reply.transport
+        try:
+            with worker.observed.streaming():
+                yield reply
+        except BaseException:
+            reply.cancel()
+            raise
+        if reply.complete:
+            await reply.release()
+        else:
+            reply.cancel()
+
+
+@asynccontextmanager
+async def admitted(worker: Worker, model: str, scope: Scope) -> AsyncGenerator[Serving]:
+    """Give what a request is served by once it may go to the backend, for as long as it is there.
+
+    Raises:
+        Forbidden: its local key is not for this model.
+        RateLimited: the plan is known to let nothing through, so there is nothing to wait for.
+        Crowded: its turn did not come.
+    """
+    serving, state = serving_of(scope, worker), scope["state"]
+    serving.check_model(state["key_name"], model)
+    worker.serving.check_plan(model, time.time())
+    timeout_s = serving.snapshot.queue_timeout_s
+    async with worker.admission.slot(state["key_name"], timeout_s, batch=state.get("batch", False)):
+        yield serving
 
 
 async def _begin(worker: Worker, request: CodexRequest, serving: Serving) -> UpstreamReply:
     """Return a reply that has begun. Replayed reasoning that is not decrypted is left out once."""
-    model = request.body["model"]
-    worker.serving.check_plan(model, time.time())
+    model, begun_at = request.body["model"], time.time()
+    worker.serving.check_plan(model, begun_at)
     try:
         try:
             return await patiently(worker, lambda now: _attempt(worker, request, now), serving)
@@ -220,14 +202,24 @@ async def _begin(worker: Worker, request: CodexRequest, serving: Serving) -> Ups
         stripped = without_reasoning(request)
         return await patiently(worker, lambda now: _attempt(worker, stripped, now), serving)
     except RateLimited as error:
-        worker.observed.refused(model, error.timed(time.time()))
+        worker.observed.refused(model, error.timed(time.time()), begun_at)
+        raise
+    except Overloaded:
+        worker.observed.overloaded(begun_at)
         raise
 
 
 async def _attempt(worker: Worker, request: CodexRequest, serving: Serving) -> UpstreamReply:
+    """Return a reply that has begun, by WebSocket where that is wanted and works."""
+    if serving.wants_websocket(request.body["model"]):
+        try:
+            return await worker.sockets.ask(serving, request)
+        except NotByWebSocket as error:
+            logger.info("asking over HTTP: %s", error)
     headers = serving.upstream.responses_headers(serving.login(), request)
     url = serving.upstream.responses_url
-    reply = UpstreamReply(await post(worker, serving, url, request.body, headers))
+    connection = await post(worker, serving, url, request.body, headers)
+    reply = HttpReply(connection, worker.pool)
     try:
         await reply.hold()
     except BaseException:
@@ -255,7 +247,7 @@ async def patiently(
     refreshed = False
     while True:
         try:
-            return await attempt(serving)
+            return await _counted(worker, attempt(serving))
         except TokenRejected:
             if refreshed:
                 raise
@@ -270,6 +262,16 @@ async def patiently(
             logger.info("retrying after: %s", error)
             await asyncio.sleep(RETRY_BASE_S * 2**retries)
             retries += 1
+
+
+async def _counted(worker: Worker, attempt: Awaitable[T]) -> T:
+    try:
+        return await attempt
+    except CodexiaError as error:
+        # That nobody is logged in is no failure of the backend.
+        if type(error) is not LoginRequired:
+            worker.observed.upstream_failed(error)
+        raise
 
 
 async def post(
@@ -287,7 +289,8 @@ async def post(
     except Silence as error:
         raise UpstreamTimeout("the Codex backend did not answer") from error
     except (NoConnection, ConnectionBroken) as error:
-        raise UpstreamError(f"the Codex backend cannot be reached: {error}") from error
+        code = UNREACHABLE if isinstance(error, NoConnection) else None
+        raise UpstreamError(f"the Codex backend cannot be reached: {error}", code=code) from error
 
 
 async def check_status(connection: Connection) -> None:
@@ -312,6 +315,6 @@ def told() -> Generator[None]:
     try:
         yield
     except Silence as error:
-        raise UpstreamTimeout("the Codex backend stopped sending") from error
+        raise UpstreamTimeout(FELL_SILENT) from error
     except ConnectionBroken as error:
-        raise UpstreamTruncated("the connection to the Codex backend broke") from error
+        raise UpstreamTruncated(BROKE) from error

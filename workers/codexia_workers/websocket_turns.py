@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -17,8 +16,10 @@ from codexia.dialects.responses import RESPONSES
 from codexia.dialects.responses_defaults import usage_object
 from codexia.errors import BadRequest, CodexiaError, Overloaded, error_headers, openai_envelope
 from codexia.sse import Frame
+from codexia_workers.access_log import RequestRecord, tell
 from codexia_workers.body import decode_json
-from codexia_workers.generate import complete_error, context_of, outcome_of
+from codexia_workers.generate import complete_error, context_of
+from codexia_workers.request_memory import give_memory_back, hold_memory
 from codexia_workers.stream import pump
 from codexia_workers.upstream import open_reply
 from codexia_workers.websocket_history import ConnectionHistory
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from codexia.dialects.dialect import Translation
     from codexia.sse import Event
     from codexia_workers.worker import Worker
-
-access = logging.getLogger("codexia.access")
 
 CREATE: Final = "response.create"
 
@@ -50,26 +49,24 @@ class Turns:
 
     async def take(self, content: bytes) -> None:
         """Answer one message."""
-        started = time.perf_counter()
         self._count += 1
+        record = self._scope["state"]["record"] = RequestRecord("websocket")
         request_id = f"{self._scope['state']['request_id']}{self._count:04x}"
         writer = TurnWriter(self._send)
-        outcome = "client gone"
         try:
-            outcome = await self._answer(decode_json(content), request_id, writer)
+            hold_memory(self._scope, len(content))
+            await self._answer(decode_json(content), request_id, writer, record)
         except CodexiaError as error:
-            outcome = f"refused status={error.status} code={error.code}"
+            record.refused(error.status, error)
             await writer.error(error)
         finally:
-            access.info(
-                "request id=%s dialect=websocket outcome=%r total_ms=%.0f",
-                request_id,
-                outcome,
-                (time.perf_counter() - started) * 1000,
-            )
+            give_memory_back(self._scope)
+            tell(self._worker, self._scope, record, request_id)
 
-    async def _answer(self, message: dict[str, Any], request_id: str, writer: TurnWriter) -> str:
-        """Send the events of one response; return how it went, for the log."""
+    async def _answer(
+        self, message: dict[str, Any], request_id: str, writer: TurnWriter, record: RequestRecord
+    ) -> None:
+        """Send the events of one response."""
         asked = Param(message)
         writer.lane(asked["stream_id"].optional_text())
         if asked["type"].text() != CREATE:
@@ -85,12 +82,13 @@ class Turns:
         context = replace(context, headers={**context.headers, **_headers_in(message)})
         context = await self._history.recall(message, self._scope, context)
         translation = RESPONSES.translate({**message, "stream": True}, context)
+        record.model = translation.model
         only_prepare = asked["generate"].present and not asked["generate"].flag()
         try:
             if only_prepare:
                 last, failure = translation.reply.feed(_nothing_generated()), None
             else:
-                async with open_reply(self._worker, translation.request, serving) as upstream:
+                async with open_reply(self._worker, translation.request, self._scope) as upstream:
                     last, failure = await pump(translation.reply, upstream, writer.events)
                     self._worker.observed.answered(translation, upstream)
         except CodexiaError as error:
@@ -101,7 +99,8 @@ class Turns:
         if failure is None:
             await self._remember(translation, terminal)
         await writer.events([terminal])
-        return outcome_of(translation, failure)
+        record.status, record.first_at = 200, writer.first_at
+        record.answered(translation, failure)
 
     async def _remember(self, translation: Translation, terminal: Event) -> None:
         """Keep the response before its client reads that it is complete, and goes on from it."""
@@ -115,11 +114,16 @@ class Turns:
 
 
 class TurnWriter:
-    """Sends the events of one turn, each as one text message without any framing."""
+    """Sends the events of one turn, each as one text message without any framing.
+
+    Attributes:
+        first_at: when the first of them was sent, by `time.perf_counter`; 0.0 before.
+    """
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._tail = b""
+        self.first_at = 0.0
 
     def lane(self, stream_id: str | None) -> None:
         """Let every event name the lane that the client gave to the turn."""
@@ -128,6 +132,7 @@ class TurnWriter:
 
     async def events(self, events: Iterable[Event]) -> None:
         """Send events."""
+        self.first_at = self.first_at or time.perf_counter()
         for event in events:
             await self._write(event.data if isinstance(event, Frame) else orjson.dumps(event))
 

@@ -13,12 +13,17 @@ from pydantic import ValidationError
 
 from codexia.control import PROTOCOL, RefreshRequest, Snapshot, TokenCount, Versioned
 from codexia.errors import LoginRequired, RateLimited, SupervisorUnavailable
+from codexia.log_format import adjust_logging
 from codexia_workers.accepting import Accepting
+from codexia_workers.admission import Admission
+from codexia_workers.breathing import Breathing
 from codexia_workers.observations import Observations
 from codexia_workers.pool import Pool
 from codexia_workers.serving import Serving
 from codexia_workers.stored_responses import StoredResponses
 from codexia_workers.supervisor_calls import SupervisorCalls
+from codexia_workers.upstream_websocket import Sockets
+from codexia_workers.wrong_keys import WrongKeys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
@@ -44,9 +49,13 @@ class Worker:
     Attributes:
         serving: replaced whole when a snapshot arrives; requests read it without a lock.
         pool: connections to the backend.
+        sockets: WebSockets to it.
         responses: what clients may ask for again.
         observed: what the supervisor is told.
         accepting: whether new connections are taken.
+        admission: how many streams run, and who waits.
+        breathing: whether there is time for more.
+        wrong_keys: the pace at which they are refused.
     """
 
     def __init__(self, spec: GenerationSpec) -> None:
@@ -55,7 +64,12 @@ class Worker:
         self.responses = StoredResponses(self)
         self.observed = Observations(self)
         self.accepting = Accepting(spec)
+        self.breathing = Breathing(self.observed.lagged)
+        self.admission = Admission(self, spec.workers)
+        self.admission.follow(spec.snapshot)
+        self.wrong_keys = WrongKeys()
         self.pool = Pool()
+        self.sockets = Sockets(self)
         self._supervisor = SupervisorCalls(spec.control_socket)
         self._refresh_lock = asyncio.Lock()
         self._foreign = False
@@ -71,6 +85,7 @@ class Worker:
 
     async def __aexit__(self, *_: object) -> None:
         self.pool.close()
+        await self.sockets.close()
         await self._supervisor.__aexit__()
 
     async def watch(self) -> None:
@@ -89,6 +104,7 @@ class Worker:
         line = b""
         path = f"/watch?generation={self.generation}&worker={self.observed.name}"
         self.observed.tell_again()
+        self.admission.tell_again()
         async with aclosing(self._supervisor.follow(path)) as chunks:
             async for chunk in chunks:
                 *lines, line = (line + chunk).split(b"\n")
@@ -114,7 +130,8 @@ class Worker:
             return
         self.accepting.follow(snapshot)
         self.serving = Serving.of(snapshot)
-        logging.getLogger("codexia").setLevel(snapshot.log_level.upper())
+        self.admission.follow(snapshot)
+        adjust_logging(snapshot.log_level, snapshot.log_format)
         logger.debug("snapshot adopted revision=%s", snapshot.revision)
 
     async def refresh_login(self, rejected_revision: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Batches and files as their owners see them: made, listed, canceled, deleted, read."""
+"""Batches as their owners see them: made, listed, canceled, deleted, read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from codexia.batches import BatchPage, FilePage, StoredFile
+from codexia.batches import BatchPage
 from codexia.errors import BadRequest, Conflict, NotFound, RequestTooLarge, StateUnavailable
 from codexia_supervisor.batches.checking import check
 from codexia_supervisor.batches.content import ContentLost
-from codexia_supervisor.batches.results import file_lines, result_lines
+from codexia_supervisor.batches.files import Files
+from codexia_supervisor.batches.housekeeping import Housekeeping
+from codexia_supervisor.batches.results import result_lines
 from codexia_supervisor.batches.states import ACTIVE, LIFETIME_S
-from codexia_supervisor.batches.stores import batches_in, files_in
+from codexia_supervisor.batches.stores import batches_in
 from codexia_supervisor.state_file import RETRY_S
 
 if TYPE_CHECKING:
@@ -32,14 +34,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger("codexia.supervisor")
 
 MAX_BATCH_BYTES: Final = 256 * 1024 * 1024
-MAX_FILE_BYTES: Final = 256 * 1024 * 1024
-HOUSEKEEPING_S: Final = 600.0
 CHECKS_AT_ONCE: Final = 1
 """One check keeps one core busy; live requests need the others."""
 
 
 class Batches:
-    """The clients' side of batches. Where `key` is given, those of others are as if not there."""
+    """The clients' side of batches. Where `key` is given, those of others are as if not there.
+
+    Attributes:
+        files: of which batches can be made, and which they make.
+    """
 
     def __init__(
         self,
@@ -53,15 +57,14 @@ class Batches:
         self._dispatcher = dispatcher
         self._clock = clock
         self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
-        self._recovering = asyncio.Lock()
-        self._recovered = False
         self._unchecked: asyncio.Queue[BatchRecord] = asyncio.Queue()
-        self._housekeeping = asyncio.Event()
+        self._house = Housekeeping(file, contents, clock, self._unchecked.put_nowait)
+        self.files = Files(file, contents, self._house, clock)
 
     async def run(self) -> None:
         """Check the files of new batches and remove what nobody needs, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_house())
+            group.create_task(self._house.run())
             while True:
                 batch = await self._unchecked.get()
                 try:
@@ -79,7 +82,7 @@ class Batches:
             RequestTooLarge: it is over the limits.
             StateUnavailable: nothing can be kept.
         """
-        await self._recover()
+        await self._house.recover()
         batch_id = f"msgbatch_{secrets.token_hex(12)}"
         await self._contents.write(batch_id, content, MAX_BATCH_BYTES)
         batch: BatchRecord | None = None
@@ -103,8 +106,8 @@ class Batches:
             BadRequest: it is the result of a batch.
             StateUnavailable: nothing can be kept.
         """
-        await self._recover()
-        file, of_batch = await self._file_of(wanted.input_file_id, key)
+        await self._house.recover()
+        file, of_batch = await self.files.find(wanted.input_file_id, key)
         if of_batch is not None:
             raise BadRequest("the input file is the result of a batch", param="input_file_id")
         batch_id = f"batch_{secrets.token_hex(12)}"
@@ -138,7 +141,7 @@ class Batches:
             if after or before:
                 raise NotFound(f"there is no batch {after or before!r}")
             return BatchPage(batches=(), has_more=False)
-        await self._recover()
+        await self._house.recover()
         async with batches_in(self._file) as store:
             records, has_more = await store.page(key, dialect, after, before, limit)
         batches = tuple(self._dispatcher.described(record) for record in records)
@@ -195,99 +198,10 @@ class Batches:
             raise NotFound(f"the results of batch {batch_id} were kept for 29 days and are gone")
         return result_lines(self._file, batch)
 
-    async def add_file(self, key: str, name: str, content: AsyncIterable[bytes]) -> StoredFile:
-        """Return a new file.
-
-        Raises:
-            RequestTooLarge: it is over the limit.
-            StateUnavailable: nothing can be kept.
-        """
-        await self._recover()
-        file_id = f"file-{secrets.token_hex(12)}"
-        size_bytes = await self._contents.write(file_id, content, MAX_FILE_BYTES)
-        file = StoredFile(
-            id=file_id,
-            filename=name,
-            purpose="batch",
-            size_bytes=size_bytes,
-            created_at=int(self._clock()),
-        )
-        try:
-            async with files_in(self._file) as store:
-                await store.add(key, file)
-        except BaseException:
-            await self._contents.remove(file_id)
-            raise
-        return file
-
-    async def files(
-        self, key: str | None, purpose: str, after: str, limit: int, *, ascending: bool
-    ) -> FilePage:
-        """Return files by age.
-
-        Raises:
-            NotFound: there is no file `after`.
-            StateUnavailable: nothing can be read.
-        """
-        if not self._contents.exists:
-            if after:
-                raise NotFound(f"there is no file {after!r}", param="after")
-            return FilePage(files=(), has_more=False)
-        async with files_in(self._file) as store:
-            files, has_more = await store.page(key, purpose, after, limit, ascending=ascending)
-        return FilePage(files=tuple(files), has_more=has_more)
-
-    async def file(self, file_id: str, key: str | None) -> StoredFile:
-        """Return what is known of a file.
-
-        Raises:
-            NotFound: there is none.
-            StateUnavailable: nothing can be read.
-        """
-        return (await self._file_of(file_id, key))[0]
-
-    async def content(self, file_id: str, key: str | None) -> AsyncGenerator[bytes]:
-        """Return the content of a file.
-
-        Raises:
-            NotFound: there is none.
-            StateUnavailable: nothing can be read.
-        """
-        file, number = await self._file_of(file_id, key)
-        if number is None:
-            if not self._contents.has(file.id):
-                raise NotFound(f"the content of {file_id} is lost")
-            return self._contents.stream(file.id)
-        async with batches_in(self._file) as store:
-            batch = await store.get(number)
-        kind = "output" if file.id == batch.output_file_id else "error"
-        return file_lines(self._file, batch, kind)
-
-    async def delete_file(self, file_id: str, key: str | None) -> None:
-        """Forget a file; batches that were made of it go on.
-
-        Raises:
-            NotFound: there is none.
-            StateUnavailable: nothing can be written.
-        """
-        file, _ = await self._file_of(file_id, key)
-        async with files_in(self._file) as store:
-            await store.delete(file.id)
-        await self._contents.remove(file.id)
-
-    async def _file_of(self, file_id: str, key: str | None) -> tuple[StoredFile, int | None]:
-        found = None
-        if self._contents.exists:
-            async with files_in(self._file) as store:
-                found = await store.find(file_id, key)
-        if found is None:
-            raise NotFound("there is no such file")
-        return found
-
     async def _find(self, batch_id: str, key: str | None) -> BatchRecord:
         found = None
         if self._contents.exists:
-            await self._recover()
+            await self._house.recover()
             async with batches_in(self._file) as store:
                 found = await store.find(batch_id, key)
         if found is None:
@@ -329,10 +243,11 @@ class Batches:
             if verdict.problems:
                 batch = await store.fail(batch.number, verdict.problems, int(self._clock()))
             else:
-                batch = await store.begin(batch.number, verdict.items, int(self._clock()))
+                total, model = verdict.items, verdict.model
+                batch = await store.begin(batch.number, total, model, int(self._clock()))
         if batch.state == "failed":
             await self._contents.remove(batch.id)
-            self._housekeeping.set()
+            self._house.soon()
         self._dispatcher.put(batch)
         logger.info("batch checked id=%s state=%s items=%s", batch.id, batch.state, verdict.items)
         return batch, verdict
@@ -346,48 +261,7 @@ class Batches:
     async def _forget(self, batch: BatchRecord) -> None:
         async with batches_in(self._file) as store:
             await store.forget(batch.number)
-        self._housekeeping.set()
-
-    async def _recover(self) -> None:
-        """Once after a start: forget what nobody was told of, go on with what was begun."""
-        async with self._recovering:
-            if self._recovered:
-                return
-            async with batches_in(self._file) as store:
-                for batch in await store.in_states("validating"):
-                    if batch.dialect == "messages":
-                        await store.forget(batch.number)
-                    else:
-                        self._unchecked.put_nowait(batch)
-                running = await store.in_states("validating", *ACTIVE)
-            async with files_in(self._file) as files:
-                needed = {*(await files.ids()), *(batch.id for batch in running)}
-            removed = await self._contents.remove_others(needed)
-            if removed:
-                logger.info("contents removed that nothing refers to count=%s", removed)
-            self._recovered = True
-
-    async def _keep_house(self) -> None:
-        while True:
-            self._housekeeping.clear()
-            if self._contents.exists:
-                try:
-                    await self._recover()
-                    await self._sweep()
-                except StateUnavailable:
-                    await asyncio.sleep(RETRY_S)  # the file's `problem` has it
-                    continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(HOUSEKEEPING_S):
-                    await self._housekeeping.wait()
-
-    async def _sweep(self) -> None:
-        async with batches_in(self._file) as store:
-            await store.archive(int(self._clock()))
-        more = True
-        while more:
-            async with batches_in(self._file) as store:
-                more = await store.sweep()
+        self._house.soon()
 
 
 def _refuse(verdict: Verdict) -> None:

@@ -21,20 +21,27 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-COMMAND: Final = (sys.executable, "-m", "codexia_supervisor.batches.intake")
+COMMAND: Final = (sys.executable, "-P", "-m", "codexia_supervisor.batches.intake")
 SMALL_BYTES: Final = 256 * 1024
 READ_BYTES: Final = 64 * 1024
 ITEMS_ADDED: Final = 500
 """As many rows as one transaction may hold up the others for, about 5 ms."""
+
+LOST: Final = LineProblem(
+    line=None,
+    code="batch_content_lost",
+    message="the content of this batch is lost; create it anew",
+)
 
 Found = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How many items a content has, and what is wrong with it."""
+    """How many items a content has, the model that all of them ask for, and what is wrong."""
 
     items: int
+    model: str | None
     problems: tuple[LineProblem, ...]
 
 
@@ -46,7 +53,11 @@ async def check(
     Raises:
         StateUnavailable: it could not be checked.
     """
-    if (await asyncio.to_thread(path.stat)).st_size <= SMALL_BYTES:
+    try:
+        size_bytes = (await asyncio.to_thread(path.stat)).st_size
+    except OSError:
+        return Verdict(0, None, (LOST,))
+    if size_bytes <= SMALL_BYTES:
         said = await asyncio.to_thread(_check_here, dialect, path, endpoint)
         *found, verdict = map(orjson.loads, said)
         for start in range(0, len(found), ITEMS_ADDED):
@@ -54,7 +65,7 @@ async def check(
     else:
         verdict = await _check_apart(dialect, path, endpoint, add)
     problems = tuple(LineProblem.model_validate(problem) for problem in verdict["problems"])
-    return Verdict(verdict["items"], problems)
+    return Verdict(verdict["items"], verdict["model"], problems)
 
 
 def _check_here(dialect: str, path: Path, endpoint: str) -> list[bytes]:

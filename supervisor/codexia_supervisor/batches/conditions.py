@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from codexia.models import ModelTable
     from codexia_supervisor.account import Account
     from codexia_supervisor.generations import Generations
     from codexia_supervisor.live_config import LiveConfig
@@ -20,6 +23,7 @@ class LiveConditions:
     login: LoginKeeper
     account: Account
     generations: Generations
+    models: Callable[[], ModelTable]
 
     @property
     def concurrency(self) -> int:
@@ -36,9 +40,16 @@ class LiveConditions:
         """How many workers there are, connected or not."""
         return sum(each.workers for each in self.generations.statuses())
 
-    def limited_until(self) -> float:
-        """Return until when the plan lets nothing through, 0.0 when it does."""
-        return self.account.limited_until(self.config.settings.model_fallback)
+    @property
+    def overloaded_at(self) -> float:
+        """When the newest request began that the backend was too busy for; 0.0 for none."""
+        return self.account.overloaded_at
+
+    def limited_until(self, model: str | None) -> float:
+        """Return until when the plan refuses a model, or all if none is given; 0.0 for no such."""
+        if not self.account.cooldowns:
+            return 0.0
+        return self.account.limited_until(self.models().resolve(model).id if model else "")
 
     def drains(self, generation: int) -> bool:
         """Return whether a generation gets no new items."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -16,6 +17,7 @@ import orjson
 from codexia.batches import BatchActivity, ItemResult, Outcome, StoredFile
 from codexia.dialects.openai_batches import output_line
 from codexia.errors import CodexiaError, StateUnavailable, anthropic_envelope, openai_envelope
+from codexia_supervisor.batches.checking import LOST
 from codexia_supervisor.batches.content import ContentLost
 from codexia_supervisor.batches.pace import LOGIN_S, REASONS
 from codexia_supervisor.batches.queue import Queue
@@ -62,8 +64,13 @@ class Conditions(Protocol):
         """How many workers there are, connected or not."""
         ...
 
-    def limited_until(self) -> float:
-        """Return until when the plan lets nothing through, 0.0 when it does."""
+    @property
+    def overloaded_at(self) -> float:
+        """When the newest request began that the backend was too busy for; 0.0 for none."""
+        ...
+
+    def limited_until(self, model: str | None) -> float:
+        """Return until when the plan refuses a model, or all if none is given; 0.0 for no such."""
         ...
 
     def drains(self, generation: int) -> bool:
@@ -101,6 +108,7 @@ class Dispatcher:
         self._loaded = False
         self._begun = False
         self._login_missing = False
+        self._busy_at = 0.0
         self._closed = False
 
     async def run(self) -> None:
@@ -137,21 +145,25 @@ class Dispatcher:
     def described(self, batch: BatchRecord) -> Batch:
         """Return a batch as others are told of it."""
         now = self._clock()
-        pace = self._queue.pace
-        waits_until = math.ceil(pace.waits_until) if pace.waits_until > now else 0
-        reason = pace.reason if waits_until else ""
-        return described(batch, self._queue.running(batch.number), now, waits_until, reason)
+        wait = self._queue.wait(batch.number, now)
+        running = self._queue.running(batch.number)
+        return described(batch, running, now, math.ceil(wait.until), wait.reason)
 
     def activity(self) -> BatchActivity:
         """Return what goes on."""
-        pace, now = self._queue.pace, self._clock()
-        waits = pace.waits_until > now
+        now, active = self._clock(), self._queue.active
+        waits = [self._queue.wait(batch.number, now) for batch in active]
+        first = min(waits, key=lambda wait: wait.until, default=self._queue.common_wait(now))
         return BatchActivity(
-            active=self._queue.active,
+            active=len(active),
             running=len(self._queue.leases),
-            waits_until=math.ceil(pace.waits_until) if waits else 0,
-            wait_reason=pace.reason if waits else "",
+            waits_until=math.ceil(first.until),
+            wait_reason=first.reason,
         )
+
+    def states(self) -> Counter[str]:
+        """Return how many batches have not ended, by state."""
+        return Counter(batch.state for batch in self._queue.active)
 
     async def settle(self, worker: str, outcomes: Sequence[Outcome]) -> None:
         """Return once outcomes are on disk, or nobody needs them.
@@ -159,7 +171,12 @@ class Dispatcher:
         Raises:
             StateUnavailable: they could not be written.
         """
-        await self._settler.settle(worker, outcomes, self._conditions.concurrency)
+        try:
+            await self._settler.settle(worker, outcomes, self._conditions.concurrency)
+        except StateUnavailable:
+            self._loaded = False
+            self.wake()
+            raise
 
     async def work(self, offer: WorkOffer) -> AsyncGenerator[bytes]:
         """Yield assignments for a worker, for as long as it is connected; the first is empty.
@@ -237,8 +254,12 @@ class Dispatcher:
         elif self._login_missing:
             pace.resume()
         self._login_missing = missing
-        if self._queue.active:
-            pace.wait(self._conditions.limited_until(), REASONS["plan_limit"])
+        busy_at = self._conditions.overloaded_at
+        if busy_at > self._busy_at:
+            self._busy_at = busy_at
+            pace.refused("overload", None, self._conditions.concurrency, busy_at, now)
+        for batch in self._queue.active:
+            self._queue.believe(batch.number, self._conditions.limited_until(batch.model), now)
 
     async def _hand_out(self, worker: str, items: Sequence[Item]) -> None:
         by_batch: dict[int, list[Item]] = {}
@@ -307,9 +328,7 @@ def _line(batch: BatchRecord, item: Item, body: bytes) -> bytes:
 
 
 def _lost(batch: BatchRecord, item: Item) -> Outcome:
-    error = CodexiaError(
-        "the content of this batch is lost; create it anew", code="batch_content_lost"
-    )
+    error = CodexiaError(LOST.message, code=LOST.code)
     request_id = f"req_lost_{item.number}"
     if batch.dialect == "messages":
         body = anthropic_envelope(error, request_id)

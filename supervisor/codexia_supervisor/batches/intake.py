@@ -2,9 +2,9 @@
 
 `python -m codexia_supervisor.batches.intake messages|openai FILE [ENDPOINT]` writes to its standard
 output a line `[custom_id, start, length]` for each item, and at last one
-`{"items": n, "problems": [...]}`; the items count only if there are no problems. The content
-may be a single line of 256 MB: it is never in memory as a whole, and the supervisor, whose
-loop all workers wait for, does none of this.
+`{"items": n, "model": ..., "problems": [...]}`; the items count only if there are no problems,
+the model is there if all name the same. The content may be a single line of 256 MB: it is never in
+memory as a whole, and the supervisor, whose loop all workers wait for, does none of this.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from codexia_supervisor.batches.spans import NotJson, elements, members
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import BinaryIO
 
     from codexia_supervisor.batches.spans import Buffer, Span
@@ -40,6 +40,15 @@ MAX_CUSTOM_ID_CHARS: Final = 512
 CUSTOM_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 Problem = dict[str, Any]
+
+
+class Found(NamedTuple):
+    """An item: what it is called, where its request is, and which model that asks for."""
+
+    custom_id: str
+    start: int
+    length: int
+    model: str
 
 
 class Refused(Exception):
@@ -72,34 +81,39 @@ def check(dialect: str, path: Path, endpoint: str, output: BinaryIO) -> dict[str
         output.write(orjson.dumps((custom_id, start, length)) + b"\n")
 
     if not path.stat().st_size:
-        return _verdict(0, [Refused("empty_file", "the content is empty").problem])
+        return _verdict([Refused("empty_file", "the content is empty").problem])
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if dialect == "messages":
             return _check_requests(content, write)
         return _check_lines(content, endpoint, write)
 
 
-def _verdict(items: int, problems: list[Problem]) -> dict[str, Any]:
-    return {"items": items, "problems": problems}
+def _verdict(
+    problems: list[Problem], items: int = 0, models: Collection[str] = ()
+) -> dict[str, Any]:
+    model = next(iter(models)) or None if len(models) == 1 else None
+    return {"items": items, "model": model, "problems": problems}
 
 
 def _check_requests(content: mmap.mmap, write: Write) -> dict[str, Any]:
     """Check `{"requests": [{"custom_id": ..., "params": {...}}, ...]}`; the first fault ends it."""
     seen: set[str] = set()
+    models: set[str] = set()
     try:
         for number, span in enumerate(elements(content, _requests_in(content))):
-            custom_id, start, length = _request(content, span, number, seen)
-            seen.add(custom_id)
-            write(custom_id, start, length)
+            item = _request(content, span, number, seen)
+            seen.add(item.custom_id)
+            models.add(item.model)
+            write(item.custom_id, item.start, item.length)
     except Refused as refused:
-        return _verdict(0, [refused.problem])
+        return _verdict([refused.problem])
     except NotJson as error:
         refused = Refused("invalid_json", f"the body is not valid JSON: {error}")
-        return _verdict(0, [refused.problem])
+        return _verdict([refused.problem])
     if not seen:
         refused = Refused("empty", "requests: a batch needs at least one request", "requests")
-        return _verdict(0, [refused.problem])
-    return _verdict(len(seen), [])
+        return _verdict([refused.problem])
+    return _verdict([], len(seen), models)
 
 
 def _requests_in(content: mmap.mmap) -> Span:
@@ -116,8 +130,8 @@ def _requests_in(content: mmap.mmap) -> Span:
     return found
 
 
-def _request(content: mmap.mmap, span: Span, number: int, seen: set[str]) -> tuple[str, int, int]:
-    """Return an item of Anthropic: its id and where its `params` are."""
+def _request(content: mmap.mmap, span: Span, number: int, seen: set[str]) -> Found:
+    """Return an item of Anthropic, whose request are its `params`."""
     if number == MAX_REQUESTS:
         many = f"requests: a batch has at most {MAX_REQUESTS} requests"
         raise Refused("request_too_large", many, "requests")
@@ -136,7 +150,6 @@ def _request(content: mmap.mmap, span: Span, number: int, seen: set[str]) -> tup
         raise Refused("duplicate_custom_id", twice)
     if "params" not in fields:
         raise Refused("missing", f"{place}.params: field required")
-    start, end = fields["params"]
     params = _decoded(content, fields["params"], f"{place}.params")
     if not isinstance(params, dict):
         raise Refused("invalid_type", f"{place}.params: must be an object")
@@ -144,18 +157,20 @@ def _request(content: mmap.mmap, span: Span, number: int, seen: set[str]) -> tup
         raise Refused(
             "invalid_stream", f"{place}.params.stream: streaming is not possible in a batch"
         )
-    return custom_id, start, end - start
+    return _found(custom_id, fields["params"], params)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _check_lines(content: mmap.mmap, endpoint: str, write: Write) -> dict[str, Any]:
     """Check an input file of OpenAI's Batch API, all lines of it."""
     seen: dict[str, int] = {}
+    models: set[str] = set()
     problems: list[Problem] = []
     for line, span in _lines(content):
         try:
-            custom_id, start, length = _line(content, span, endpoint, seen)
-            seen[custom_id] = line
-            write(custom_id, start, length)
+            item = _line(content, span, endpoint, seen)
+            seen[item.custom_id] = line
+            models.add(item.model)
+            write(item.custom_id, item.start, item.length)
         except Refused as refused:
             problems.append({**refused.problem, "line": line})
         except NotJson as error:
@@ -168,7 +183,7 @@ def _check_lines(content: mmap.mmap, endpoint: str, write: Write) -> dict[str, A
         problems.append(many.problem)
     if not seen and not problems:
         problems.append(Refused("empty_file", "the input file has no requests").problem)
-    return _verdict(len(seen), problems)
+    return _verdict(problems, len(seen), models)
 
 
 def _lines(content: mmap.mmap) -> Iterator[tuple[int, Span]]:
@@ -183,10 +198,8 @@ def _lines(content: mmap.mmap) -> Iterator[tuple[int, Span]]:
         start = end + 1
 
 
-def _line(
-    content: mmap.mmap, span: Span, endpoint: str, seen: Mapping[str, int]
-) -> tuple[str, int, int]:
-    """Return an item of OpenAI: its id and where its `body` is."""
+def _line(content: mmap.mmap, span: Span, endpoint: str, seen: Mapping[str, int]) -> Found:
+    """Return an item of OpenAI, whose request is its `body`."""
     fields = _fields(content, span, "the line")
     values = {
         key: _decoded(content, fields[key], key) if key in fields else None
@@ -215,8 +228,13 @@ def _line(
         raise Refused("missing_required_parameter", "body.model is missing", "body.model")
     if body.get("stream") is True:  # pyright: ignore[reportUnknownMemberType]
         raise Refused("invalid_stream", "body.stream is not possible in a batch", "body.stream")
-    start, end = fields["body"]
-    return custom_id, start, end - start
+    return _found(custom_id, fields["body"], body)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _found(custom_id: str, span: Span, request: Mapping[str, Any]) -> Found:
+    model = request.get("model")
+    start, end = span
+    return Found(custom_id, start, end - start, model if isinstance(model, str) else "")
 
 
 def _fields(content: mmap.mmap, span: Span, place: str) -> dict[str, Span]:

@@ -1,28 +1,25 @@
 """How many items may run at once, and from when: slower at every refusal, faster at every success.
 
-A plan's limit stops the queue until the plan's window begins anew. Overload halves it and stops
-it for a while that doubles each time; successes give back one slot a time.
+A backend that is overloaded, cannot be reached or fails again and again halves the queue and stops
+it for a while that doubles each time; successes give back one slot a time. What the plan
+refuses is of single batches: `turns.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from codexia_supervisor.batches.verdicts import Pause
-
-UNKNOWN_LIMIT_S: Final = 300.0
-MAX_LIMIT_S: Final = 3600.0
-"""A window may open before its time, by a reset or another plan: it is tried that often."""
+from typing import Final
 
 FIRST_BACKOFF_S: Final = 1.0
 MAX_BACKOFF_S: Final = 60.0
 LOGIN_S: Final = 30.0
+FAILURES: Final = 10
+"""As many in a row are no longer the fault of single items."""
 
 REASONS: Final = {
-    "plan_limit": "the plan's limit is reached",
     "overload": "the backend is overloaded",
+    "unreachable": "the backend cannot be reached",
+    "failing": "the backend fails",
     "login": "there is no usable login; run `codexia login`",
 }
 
@@ -43,6 +40,7 @@ class Pace:
     _backoff_s: float = field(default=FIRST_BACKOFF_S)
     _refused_at: float = field(default=0.0)
     _successes: int = field(default=0)
+    _failures: int = field(default=0)
 
     def allowed(self, concurrency: int, now: float) -> int:
         """Return how many items may run now, of the `concurrency` that is configured."""
@@ -54,6 +52,7 @@ class Pace:
     def succeeded(self, concurrency: int) -> None:
         """Take note of an item that went well."""
         self._backoff_s = FIRST_BACKOFF_S
+        self._failures = 0
         if self.slots is None:
             return
         self._successes += 1
@@ -61,20 +60,24 @@ class Pace:
             self._successes = 0
             self.slots = None if self.slots + 1 >= concurrency else self.slots + 1
 
+    def failed(self, concurrency: int, begun_at: float, now: float) -> None:
+        """Take note of a failure of the backend that may lie with the item alone."""
+        self._failures += 1
+        if self._failures >= FAILURES:
+            self.refused("failing", None, concurrency, begun_at, now)
+
     def refused(
-        self, pause: Pause, after_s: float | None, concurrency: int, begun_at: float, now: float
+        self, cause: str, after_s: float | None, concurrency: int, begun_at: float, now: float
     ) -> None:
-        """Take note of a refusal of an item that began at `begun_at`."""
-        if pause == "plan_limit":
-            self.wait(now + min(after_s or UNKNOWN_LIMIT_S, MAX_LIMIT_S), REASONS[pause])
-        elif pause == "login":
-            self.wait(now + LOGIN_S, REASONS[pause])
+        """Take note of a refusal of a request that began at `begun_at`."""
+        if cause == "login":
+            self.wait(now + LOGIN_S, REASONS[cause])
         elif begun_at > self._refused_at or not self._refused_at:
             # Those that began before the last refusal say nothing new.
             self._refused_at = now
             self._successes = 0
             self.slots = max(1, min(self.slots or concurrency, concurrency) // 2)
-            self.wait(now + max(self._backoff_s, after_s or 0.0), REASONS[pause])
+            self.wait(now + max(self._backoff_s, after_s or 0.0), REASONS[cause])
             self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
 
     def wait(self, until: float, reason: str) -> None:

@@ -14,7 +14,7 @@ from codexia_supervisor.batches.leases import Lease, Leases
 from codexia_supervisor.batches.pace import Pace
 from codexia_supervisor.batches.states import ACTIVE, begins, ends
 from codexia_supervisor.batches.turns import Item, Turns
-from codexia_supervisor.batches.verdicts import Returned, Settled, judge
+from codexia_supervisor.batches.verdicts import Retried, Returned, Settled, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +24,20 @@ if TYPE_CHECKING:
 
 REUNION_S: Final = 3.0
 """Workers that outlived a supervisor have this long to say what they hold before items begin."""
+
+UNKNOWN_LIMIT_S: Final = 300.0
+MAX_LIMIT_S: Final = 3600.0
+"""A plan's window may open before its time, by a reset or another plan: it is tried that often."""
+
+PLAN_LIMIT: Final = "the plan's limit is reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why no item begins before `until`, unix seconds; 0.0 when nothing holds them up."""
+
+    until: float = 0.0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +107,26 @@ class Queue:
         return self._batches.get(number)
 
     @property
-    def active(self) -> int:
-        """How many batches are active."""
-        return len(self._batches)
+    def active(self) -> tuple[BatchRecord, ...]:
+        """The active batches."""
+        return tuple(self._batches.values())
+
+    def believe(self, batch: int, until: float, now: float) -> None:
+        """Take note of until when the account says that a batch is refused; 0.0 when it is not."""
+        self._turns.believed(batch, until, now)
+
+    def wait(self, batch: int, now: float) -> Wait:
+        """Return what holds up a batch."""
+        until = self._turns.waits_until(batch)
+        if until <= max(now, self.pace.waits_until):
+            return self.common_wait(now)
+        return Wait(until, PLAN_LIMIT)
+
+    def common_wait(self, now: float) -> Wait:
+        """Return what holds up all batches."""
+        return (
+            Wait(self.pace.waits_until, self.pace.reason) if self.pace.waits_until > now else Wait()
+        )
 
     def running(self, batch: int) -> int:
         """Return how many items of a batch run, or have an outcome that is not on disk yet."""
@@ -118,7 +149,7 @@ class Queue:
         """Take on a worker that is connected, with the pending items that it says it runs."""
         holding = [item for item in holding if item.number not in self._settling]
         for item in holding:
-            self._turns.remove(item.batch, item.number)
+            self._turns.remove(item.number)
         self._put_back(self.leases.come(worker, generation, holding, now))
 
     def go(self, worker: str, now: float) -> None:
@@ -167,6 +198,8 @@ class Queue:
                 continue  # another worker has it by now, who has not given it up
             if lease is not None:
                 self.leases.end(outcome.item)
+            else:
+                self._turns.remove(outcome.item)
             settling = Settling(outcome, lease)
             self._settling[outcome.item] = settling
             self._note(settling, concurrency, now)
@@ -183,12 +216,8 @@ class Queue:
         for each in settled:
             number = each.outcome.item
             del self._settling[number]
-            item = waiting.get(number)
-            if item is not None:
-                self._put_back([item])
-            elif each.lease is None:
-                for batch in self._batches:
-                    self._turns.remove(batch, number)
+            if number in waiting:
+                self._put_back([waiting[number]])
 
     def count(self, succeeded: Mapping[int, int], errored: Mapping[int, int]) -> None:
         """Add to the counts of batches, by number, what is on disk now."""
@@ -202,7 +231,10 @@ class Queue:
                 )
 
     def keep(self, unsettled: Sequence[Settling], now: float) -> None:
-        """Take note that outcomes could not be written; their worker will come again."""
+        """Take note that outcomes could not be written; their worker will come again.
+
+        Others may wait on disk for which there was no lease, so `restart` has to follow.
+        """
         for each in unsettled:
             del self._settling[each.outcome.item]
             if each.lease is None:
@@ -230,7 +262,7 @@ class Queue:
             self._reunion_until,
             self.pace.waits_until,
             self.leases.next_at() or 0.0,
-            self._turns.next_at() or 0.0,
+            self._turns.next_at(now) or 0.0,
             *(batch.expires_at for batch in self._batches.values()),
         ]
         return min((each for each in times if each > now), default=None)
@@ -244,12 +276,21 @@ class Queue:
                 self._turns.put(item)
 
     def _note(self, settling: Settling, concurrency: int, now: float) -> None:
-        verdict = judge(settling.outcome, 0)
-        if verdict == Settled(succeeded=True):
-            self.pace.succeeded(concurrency)
-        elif isinstance(verdict, Returned) and verdict.pause is not None:
-            begun_at = settling.lease.begun_at if settling.lease else now
-            self.pace.refused(verdict.pause, verdict.after_s, concurrency, begun_at, now)
+        lease = settling.lease
+        begun_at = lease.begun_at if lease else now
+        match judge(settling.outcome, 0):
+            case Settled(succeeded=True):
+                self.pace.succeeded(concurrency)
+            case Returned("plan_limit", after_s):
+                if lease is not None:
+                    until = now + min(after_s or UNKNOWN_LIMIT_S, MAX_LIMIT_S)
+                    self._turns.refused(lease.item.batch, until)
+            case Returned(str() as pause, after_s):
+                self.pace.refused(pause, after_s, concurrency, begun_at, now)
+            case Retried():
+                self.pace.failed(concurrency, begun_at, now)
+            case _:
+                pass
 
 
 def _is_return(outcome: Outcome) -> bool:

@@ -145,6 +145,7 @@ def _written(final: Sequence[tuple[PendingItem, Outcome, bool]]) -> list[Settlem
             body=pack(orjson.dumps(outcome.body)),
             cause=outcome.cause,
             line_bytes=_line_bytes(found, outcome, succeeded=succeeded),
+            tokens=outcome.tokens,
         )
         for found, outcome, succeeded in final
     ]

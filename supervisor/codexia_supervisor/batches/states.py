@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from codexia.batches import Batch, ItemCounts, LineProblem
+from codexia.batches import Batch, ItemCounts, LineProblem, TokenCounts
 
 BatchState = Literal["validating", "failed", "in_progress", "canceling", "ended", "deleted"]
 SettledState = Literal["succeeded", "errored"]
@@ -67,6 +67,11 @@ class BatchRecord:
     error_file_id: str | None = None
     output_bytes: int = 0
     error_bytes: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    model: str | None = None
     metadata: dict[str, str] | None = None
     problems: tuple[LineProblem, ...] = ()
     has_items: bool = False
@@ -75,6 +80,11 @@ class BatchRecord:
     def unsettled(self) -> int:
         """Items without an outcome."""
         return self.total - self.succeeded - self.errored
+
+    @property
+    def tokens(self) -> TokenCounts:
+        """What the answers so far took."""
+        return TokenCounts(**{name: getattr(self, name) for name in TokenCounts.model_fields})
 
     @property
     def visible(self) -> bool:

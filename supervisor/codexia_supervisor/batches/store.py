@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import and_, bindparam, case, delete, insert, or_, select, update
 
-from codexia.batches import LineProblem
+from codexia.batches import LineProblem, TokenCounts
 from codexia.errors import NotFound
 from codexia_supervisor.batches.states import ACTIVE, RESULTS_KEPT_S, BatchRecord
 from codexia_supervisor.batches.tables import BATCH_ITEMS, BATCHES, FILES
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _B: Final = BATCHES.c
 _I: Final = BATCH_ITEMS.c
 
+BYTES: Final = ("output_bytes", "error_bytes")
+TOKENS: Final = tuple(TokenCounts.model_fields)
 IDS_A_QUERY: Final = 1000
 ROWS_SWEPT: Final = 500
 
@@ -67,6 +69,7 @@ class Settlement:
     body: bytes
     cause: str
     line_bytes: int
+    tokens: TokenCounts
 
 
 class BatchStore:
@@ -77,7 +80,7 @@ class BatchStore:
 
     async def create(self, batch: Mapping[str, Any]) -> BatchRecord:
         """Keep a new batch that has no items yet, and return it."""
-        values = {"total": 0, "succeeded": 0, "errored": 0, "output_bytes": 0, "error_bytes": 0}
+        values = dict.fromkeys(("total", "succeeded", "errored", *BYTES, *TOKENS), 0)
         async with self._state.transaction(durable=True) as connection:
             rows = await connection.execute(
                 insert(BATCHES).values(**values, has_items=True, **batch).returning(BATCHES)
@@ -102,11 +105,11 @@ class BatchStore:
         async with self._state.transaction() as connection:  # `begin` makes it durable
             await connection.execute(insert(BATCH_ITEMS), rows)
 
-    async def begin(self, number: int, total: int, now: int) -> BatchRecord:
+    async def begin(self, number: int, total: int, model: str | None, now: int) -> BatchRecord:
         """Let the items of a batch run, unless it was canceled while they were checked."""
         canceled = _B.cancel_initiated_at.is_not(None)
         state = case((canceled, "canceling"), else_="in_progress")
-        return await self._change(number, state=state, total=total, started_at=now)
+        return await self._change(number, state=state, total=total, model=model, started_at=now)
 
     async def fail(self, number: int, problems: Sequence[LineProblem], now: int) -> BatchRecord:
         """Let a batch be over before it began."""
@@ -357,6 +360,10 @@ def _counted(batch: int, settled: Sequence[Settlement]) -> Any:
             errored=_B.errored + len(bad),
             output_bytes=_B.output_bytes + sum(good),
             error_bytes=_B.error_bytes + sum(bad),
+            **{
+                name: _B[name] + sum(getattr(each.tokens, name) for each in settled)
+                for name in TOKENS
+            },
         )
     )
 

@@ -28,6 +28,7 @@ BATCHES: Final = Table(
     Column("key_name", String(64), nullable=False),
     Column("dialect", String(16), nullable=False),
     Column("endpoint", String(64), nullable=False),
+    Column("model", Text),
     Column("state", String(16), nullable=False, index=True),
     Column("total", Integer, nullable=False),
     Column("succeeded", Integer, nullable=False),
@@ -43,12 +44,16 @@ BATCHES: Final = Table(
     Column("error_file_id", String(64)),
     Column("output_bytes", BigInteger, nullable=False),
     Column("error_bytes", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
     Column("batch_metadata", Text),
     Column("problems", Text),
     Column("has_items", Boolean, nullable=False),
     Index("batches_by_key", "key_name", "dialect", "number"),
 )
-"""Batches; `number` grows with time. `output_bytes` and `error_bytes` are the sizes of the files
+"""Batches; `number` grows with time. `model` is there if all items ask for one. `output_bytes` and `error_bytes` are the sizes of the files
 that an OpenAI batch makes of its results. `has_items` is false once there are no rows of items."""
 
 BATCH_ITEMS: Final = Table(

@@ -1,4 +1,7 @@
-"""Whose turn it is: the keys take turns, and the batches of a key; items go in their order."""
+"""Whose turn it is: the keys take turns, and the batches of a key; items go in their order.
+
+A batch whose model the plan refuses is passed over: others may go on.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +41,22 @@ class _Lane:
     Attributes:
         cursor: all items up to this number were here.
         complete: there are none after it.
+        refused_until: the plan refused an item of it, and will refuse others before this.
+        believed_until: the account says the same of its model, maybe for an item of another.
     """
 
     key_name: str
     cursor: int = 0
     complete: bool = False
+    refused_until: float = 0.0
+    believed_until: float = 0.0
     ready: list[Item] = field(default_factory=list[Item])
     delayed: list[tuple[float, Item]] = field(default_factory=list[tuple[float, Item]])
     here: dict[int, Item] = field(default_factory=dict[int, Item])
+
+    @property
+    def waits_until(self) -> float:
+        return max(self.refused_until, self.believed_until)
 
 
 class Turns:
@@ -67,6 +78,29 @@ class Turns:
             self._keys[lane.key_name].remove(batch)
             if not self._keys[lane.key_name]:
                 del self._keys[lane.key_name]
+
+    def refused(self, batch: int, until: float) -> None:
+        """Take note that the plan refused an item, as it will others of the batch."""
+        lane = self._lanes.get(batch)
+        if lane is not None:
+            lane.refused_until = max(lane.refused_until, until)
+
+    def believed(self, batch: int, until: float, now: float) -> None:
+        """Take note of what the account says: refused `until`, or 0.0.
+
+        If it takes back what it said, the limit is over before its time.
+        """
+        lane = self._lanes.get(batch)
+        if lane is None:
+            return
+        if not until and now < lane.believed_until:
+            lane.refused_until = 0.0
+        lane.believed_until = until
+
+    def waits_until(self, batch: int) -> float:
+        """Return before when the plan lets no item of a batch begin; 0.0 for no such time."""
+        lane = self._lanes.get(batch)
+        return lane.waits_until if lane is not None else 0.0
 
     def hungry(self) -> list[tuple[int, int]]:
         """Return batches that need more items, and the number after which those come."""
@@ -97,17 +131,17 @@ class Turns:
         else:
             heapq.heappush(lane.ready, item)
 
-    def remove(self, batch: int, number: int) -> None:
+    def remove(self, number: int) -> None:
         """Let an item not wait any longer, if it does."""
-        lane = self._lanes.get(batch)
-        if lane is not None:
+        for lane in self._lanes.values():
             lane.here.pop(number, None)
 
     def next(self, now: float) -> Item | None:
         """Return the item whose turn it is, which no longer waits; None when none may begin."""
         for key_name in list(self._keys):
             for batch in list(self._keys[key_name]):
-                item = _pop(self._lanes[batch], now)
+                lane = self._lanes[batch]
+                item = _pop(lane, now) if now >= lane.waits_until else None
                 if item is not None:
                     batches = self._keys.pop(key_name)
                     batches.remove(batch)
@@ -115,11 +149,11 @@ class Turns:
                     return item
         return None
 
-    def next_at(self) -> float | None:
-        """Return when the first of the items that must wait may begin."""
-        return min(
-            (lane.delayed[0][0] for lane in self._lanes.values() if lane.delayed), default=None
-        )
+    def next_at(self, now: float) -> float | None:
+        """Return when items that must wait at `now` may begin, the first of them."""
+        times = [lane.delayed[0][0] for lane in self._lanes.values() if lane.delayed]
+        times += [lane.waits_until for lane in self._lanes.values()]
+        return min((each for each in times if each > now), default=None)
 
 
 def _pop(lane: _Lane, now: float) -> Item | None:

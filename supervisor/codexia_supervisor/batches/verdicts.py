@@ -14,11 +14,12 @@ MAX_BACKOFF_S: Final = 120.0
 
 PLAN_LIMIT: Final = frozenset({"usage_limit_reached", "insufficient_quota", "usage_not_included"})
 OVERLOAD: Final = frozenset({"server_is_overloaded", "rate_limit_exceeded"})
+UNREACHABLE: Final = frozenset({"upstream_unreachable"})
 LOGIN: Final = frozenset({"login_required", "token_rejected"})
 INTERRUPTED: Final = frozenset({"state_unavailable", "supervisor_unavailable", "worker_stopping"})
 """The item is as good as not begun."""
 
-Pause = Literal["plan_limit", "overload", "login"]
+Pause = Literal["plan_limit", "overload", "unreachable", "login"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Returned:
     """The item goes back as if it had not begun.
 
     Attributes:
-        pause: what holds up the other items too.
+        pause: what holds up other items too: all of them, or with `plan_limit` those of its batch.
         after_s: how long, where that is known.
     """
 
@@ -70,6 +71,8 @@ def judge(outcome: Outcome, attempts: int) -> Verdict:
 def _pause(outcome: Outcome) -> Pause | None:
     if outcome.cause in LOGIN:
         return "login"
+    if outcome.cause in UNREACHABLE:
+        return "unreachable"
     # The backend's own clients do not try again at a plan's limit, so it may say "not retryable".
     if outcome.cause in PLAN_LIMIT:
         return "plan_limit"

@@ -35,7 +35,7 @@ def test_one_request_too_many_is_too_large(tmp_path: Path):
     _, verdict = said(tmp_path / "c", content % b",".join(items))
     assert [each["code"] for each in verdict["problems"]] == ["request_too_large"]
     _, verdict = said(tmp_path / "c", content % b",".join(items[:-1]))
-    assert verdict == {"items": 100_000, "problems": []}
+    assert verdict == {"items": 100_000, "model": None, "problems": []}
 
 
 def test_one_line_too_many_is_too_many(tmp_path: Path):
@@ -44,7 +44,7 @@ def test_one_line_too_many_is_too_many(tmp_path: Path):
     _, verdict = said(tmp_path / "c", b"\n".join(lines), "openai")
     assert [each["code"] for each in verdict["problems"]] == ["too_many_requests"]
     _, verdict = said(tmp_path / "c", b"\r\n".join(lines[:-1]) + b"\n\n", "openai")
-    assert verdict == {"items": 50_000, "problems": []}
+    assert verdict == {"items": 50_000, "model": "m", "problems": []}
 
 
 def test_the_places_are_those_of_the_params(tmp_path: Path):

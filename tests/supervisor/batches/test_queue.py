@@ -1,12 +1,11 @@
-"""The queue in memory, played through by hypothesis with a clock and a disk of the test's own."""
+"""The queue in memory, played through with a clock and a disk of the test's own."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from codexia.batches import Outcome
 from codexia_supervisor.batches.queue import REUNION_S, Queue, Settling
@@ -18,24 +17,26 @@ CONCURRENCY = 4
 FETCHED = 3
 WORKERS = ("a", "b", "c")
 
-OUTCOMES = st.sampled_from(
-    [
-        {"status": 200},
-        {"status": 200},
-        {"status": 400},
-        {"status": 502, "retryable": True},
-        {"status": 429, "cause": "usage_limit_reached", "retry_after_s": 60.0},
-        {"status": 529, "cause": "server_is_overloaded", "retryable": True},
-        {"status": 503, "cause": "worker_stopping", "retryable": True},
-    ]
+OUTCOMES = (
+    {"status": 200},
+    {"status": 200},
+    {"status": 200},
+    {"status": 400},
+    {"status": 502, "retryable": True},
+    {"status": 429, "cause": "usage_limit_reached", "retry_after_s": 60.0},
+    {"status": 529, "cause": "server_is_overloaded", "retryable": True},
+    {"status": 503, "cause": "worker_stopping", "retryable": True},
 )
+WAITS_S = (0.1, 0.1, 1.5, 10.0, 100.0)
 
 
-class Desk(RuleBasedStateMachine):
-    """Drives the queue as the dispatcher does; `batches` and `items` are what is on disk."""
+class Desk:
+    """Drives the queue as the dispatcher does; `batches` and `items` are what is on disk.
+
+    Each step takes a number, which makes its choices.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
         self.now = 1_800_000_000.0
         self.batches: dict[int, BatchRecord] = {}
         self.items: dict[int, Item] = {}
@@ -47,9 +48,8 @@ class Desk(RuleBasedStateMachine):
         self.queue = Queue()
         self.queue.restart([], self.now, reunion=False)
 
-    @rule(size=st.integers(1, 8), key=st.sampled_from(["x", "y"]))
-    def create(self, size: int, key: str) -> None:
-        number = len(self.batches) + 1
+    def create(self, choice: int) -> None:
+        number, size, key = len(self.batches) + 1, choice % 8 + 1, "xy"[choice % 2]
         batch = BatchRecord(
             *(number, f"b{number}", key, "messages", "/v1/messages", "in_progress", size, 0, 0),
             *(int(self.now), int(self.now) + LIFETIME_S),
@@ -60,27 +60,28 @@ class Desk(RuleBasedStateMachine):
             self.items[self.number] = Item(self.number, number, 0, 1)
         self.queue.put(batch)
 
-    @rule(worker=st.sampled_from(WORKERS))
-    def come(self, worker: str) -> None:
+    def come(self, choice: int) -> None:
+        worker = WORKERS[choice % 3]
         if worker not in self.connected:
             self.connected.add(worker)
             holding = [self.items[number] for number in self.at[worker] if self.pending(number)]
             self.queue.come(worker, 1, holding, self.now)
 
-    @rule(worker=st.sampled_from(WORKERS), dies=st.booleans())
-    def go(self, worker: str, dies: bool) -> None:
+    def go(self, choice: int) -> None:
+        worker = WORKERS[choice % 3]
         if worker in self.connected:
             self.connected.discard(worker)
             self.queue.go(worker, self.now)
-        if dies:
-            self.at[worker].clear()
 
-    @rule(seconds=st.sampled_from([0.1, 1.5, 10.0, 100.0]))
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
+    def die(self, choice: int) -> None:
+        self.go(choice)
+        self.at[WORKERS[choice % 3]].clear()
 
-    @rule()
-    def round(self) -> None:
+    def wait(self, choice: int) -> None:
+        self.now += WAITS_S[choice % len(WAITS_S)]
+        self.round(0)
+
+    def round(self, _: int) -> None:
         self.end_batches()
         for number, cursor in self.queue.hungry():
             rest = [
@@ -99,23 +100,26 @@ class Desk(RuleBasedStateMachine):
                 assert item.not_before <= self.now
                 self.at[worker].add(item.number)
 
-    @rule(worker=st.sampled_from(WORKERS), outcome=OUTCOMES, which=st.integers(0, 10))
-    def finish(self, worker: str, outcome: dict[str, object], which: int) -> None:
-        if self.at[worker]:
-            number = sorted(self.at[worker])[which % len(self.at[worker])]
-            made = Outcome.model_validate(
-                {"item": number, "request_id": "r", "body": {}, **outcome}
-            )
-            self.taken += self.queue.take(worker, [made], CONCURRENCY, self.now)
-            if all(each.outcome.item != number for each in self.taken):
-                self.at[worker].discard(number)
-
-    @rule(written=st.booleans())
-    def commit(self, written: bool) -> None:
-        taken, self.taken = self.taken, []
-        if not written:
-            self.queue.keep(taken, self.now)
+    def finish(self, choice: int) -> None:
+        """A worker says how an item went; it says so again until that is on disk."""
+        running = [(each, number) for each in WORKERS for number in sorted(self.at[each])]
+        if not running:
             return
+        worker, number = running[choice % len(running)]
+        outcome = OUTCOMES[choice // 100 % len(OUTCOMES)]
+        made = Outcome.model_validate({"item": number, "request_id": "r", "body": {}, **outcome})
+        self.taken += self.queue.take(worker, [made], CONCURRENCY, self.now)
+        if all(each.outcome.item != number for each in self.taken):
+            self.at[worker].discard(number)
+
+    def fail(self, _: int) -> None:
+        taken, self.taken = self.taken, []
+        self.queue.keep(taken, self.now)
+        self.queue.restart(self.active(), self.now, reunion=False)
+
+    def commit(self, _: int) -> None:
+        taken, self.taken = self.taken, []
+        assert len({each.outcome.item for each in taken}) == len(taken)
         waiting: dict[int, Item] = {}
         succeeded: dict[int, int] = {}
         errored: dict[int, int] = {}
@@ -150,29 +154,26 @@ class Desk(RuleBasedStateMachine):
             )
         self.queue.settle(taken, waiting)
         self.queue.count(succeeded, errored)
+        self.round(0)
 
-    @rule(which=st.integers(1, 5))
-    def cancel(self, which: int) -> None:
-        batch = self.batches.get(which)
+    def cancel(self, choice: int) -> None:
+        batch = self.batches.get(choice % 5 + 1)
         if batch is not None and batch.state == "in_progress":
             batch = replace(batch, state="canceling", cancel_initiated_at=int(self.now))
-            self.batches[which] = batch
+            self.batches[batch.number] = batch
             self.queue.put(batch)
 
-    @rule()
-    def restart(self) -> None:
+    def restart(self, _: int) -> None:
         """The supervisor is killed; workers live on, and come back soon."""
         self.taken = []
         self.queue = Queue()
-        active = [each for each in self.batches.values() if each.state != "ended"]
-        self.queue.restart(active, self.now, reunion=True)
-        back = [worker for worker in WORKERS if worker in self.connected]
+        self.queue.restart(self.active(), self.now, reunion=True)
+        back = [choice for choice, worker in enumerate(WORKERS) if worker in self.connected]
         self.connected.clear()
-        for worker in back:
-            self.come(worker)
+        for choice in back:
+            self.come(choice)
 
-    @invariant()
-    def limits_hold(self) -> None:
+    def check(self) -> None:
         for number, batch in self.batches.items():
             running = self.queue.running(number)
             told = counts(batch, running, self.now)
@@ -180,21 +181,21 @@ class Desk(RuleBasedStateMachine):
             assert told.total == batch.total
             assert batch.state != "ended" or not ends(batch, 0, self.now)
 
-    def teardown(self) -> None:
+    def end(self) -> None:
         """Everything comes to an end, once workers work and nothing fails any more."""
-        self.commit(written=True)
-        for worker in WORKERS:
-            self.go(worker, dies=True)
+        self.commit(0)
+        for choice in range(len(WORKERS)):
+            self.die(choice)
         self.now += REUNION_S + 5
         self.queue.assign(CONCURRENCY, lambda _: False, self.now)
-        self.come("a")
+        self.come(0)
         for _ in range(2 * len(self.items) + 40):
             self.now += 30
-            self.round()
+            self.round(0)
             for number in sorted(self.at["a"]):
                 made = Outcome(item=number, status=200, request_id="r", body={})
                 self.taken += self.queue.take("a", [made], CONCURRENCY, self.now)
-            self.commit(written=True)
+            self.commit(0)
         self.end_batches()
         for batch in self.batches.values():
             assert batch.state == "ended", batch
@@ -203,6 +204,9 @@ class Desk(RuleBasedStateMachine):
                 batch.succeeded + batch.errored
             )
             assert batch.cancel_initiated_at or not batch.unsettled
+
+    def active(self) -> list[BatchRecord]:
+        return [each for each in self.batches.values() if each.state != "ended"]
 
     def pending(self, number: int) -> bool:
         return number not in self.outcomes
@@ -214,8 +218,27 @@ class Desk(RuleBasedStateMachine):
             self.queue.put(ended)
 
 
-Desk.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-TestQueue = Desk.TestCase
+STEPS = st.sampled_from(
+    ["finish"] * 8
+    + ["commit"] * 5
+    + ["wait"] * 3
+    + ["come"] * 3
+    + ["create", "round", "go", "die", "fail", "cancel", "restart"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(STEPS, st.integers(0, 999)), min_size=50, max_size=150))
+def test_every_item_ends_once_whatever_happens(steps: list[tuple[str, int]]):
+    desk = Desk()
+    for opening in (desk.create, desk.come):
+        for choice in (7, 6, 2):
+            opening(choice)
+    desk.round(0)
+    for step, choice in steps:
+        getattr(desk, step)(choice)
+        desk.check()
+    desk.end()
 
 
 def batch(number: int, key: str = "") -> BatchRecord:
