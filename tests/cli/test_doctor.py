@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from codexia.doctor.host import satisfies, space
+from codexia.paths import Home
 from tests.cli.command import codexia
 from tests.cli.doctor_report import Doctor
 from tests.e2e.processes import Gateway, log_in, running_gateway, wait_until, write_config
@@ -191,19 +192,19 @@ def test_port_of_another_codexia(doctor: Doctor, gateway: Gateway):
 
 
 def test_socket_that_a_killed_gateway_left(doctor: Doctor):
-    run = doctor.home / "run"
-    run.mkdir(mode=0o700)
+    home = Home(doctor.home)
+    home.create()
     with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(run / "supervisor.sock"))
+        left.bind(str(home.control_socket))
     state, found, _ = doctor.finding("sockets")
-    assert (state, found) == ("warning", f"nobody serves {run / 'supervisor.sock'}")
+    assert (state, found) == ("warning", f"nobody serves {home.control_socket}")
 
 
 def test_supervisor_that_does_not_answer(doctor: Doctor):
-    run = doctor.home / "run"
-    run.mkdir(mode=0o700)
+    home = Home(doctor.home)
+    home.create()
     with socket.socket(socket.AF_UNIX) as silent:
-        silent.bind(str(run / "supervisor.sock"))
+        silent.bind(str(home.control_socket))
         silent.listen()
         state, found, _ = doctor.finding("gateway")
     assert (state, "does not answer" in found) == ("broken", True)

@@ -12,6 +12,7 @@ import orjson
 
 from bench.worker_connections import WorkerConnections
 from codexia.control import SupervisorStatus
+from codexia.paths import Home
 from tests.e2e.processes import Process, children, log_in, wait_until
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class LiveGateway(Process):
 
     def call(self, method: str, path: str) -> dict[str, Any]:
         """Return the answer of a control call."""
-        transport = httpx.HTTPTransport(uds=str(self.home / "run" / "supervisor.sock"))
+        transport = httpx.HTTPTransport(uds=str(Home(self.home).control_socket))
         with httpx.Client(transport=transport, base_url="http://supervisor", timeout=20) as http:
             return http.request(method, path).raise_for_status().json()
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import orjson
 
+from codexia.paths import Home
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -145,10 +147,8 @@ class Gateway(Process):
 
     def status(self) -> dict[str, Any]:
         """What the supervisor says of itself."""
-        socket_path = next(
-            path for path in [self.home / "run" / "supervisor.sock"] if path.exists()
-        )
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket_path))) as http:
+        transport = httpx.HTTPTransport(uds=str(Home(self.home).control_socket))
+        with httpx.Client(transport=transport) as http:
             return http.get("http://supervisor/status").json()
 
     def generation_pid(self) -> int:

@@ -72,8 +72,8 @@ def call(path: Path, user: int | None) -> tuple[int, str]:
 @as_root
 @with_curl
 def test_modes_keep_other_users_from_the_sockets(gateway: Gateway):
-    assert call(gateway.home / "run" / "supervisor.sock", None) == (0, "200")
-    assert call(gateway.home / "run" / "supervisor.sock", NOBODY) == (7, "000")
+    assert call(Home(gateway.home).control_socket, None) == (0, "200")
+    assert call(Home(gateway.home).control_socket, NOBODY) == (7, "000")
 
 
 @as_root

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DELTAS = 200
 SHAPES = {"as fast as it goes": 0, "an event at a time": 2}
-STANDING = {"/watch", "/work", "/observed"}
+STANDING = {"/watch", "/work", "/observed", "/demand"}
 """Calls that a worker makes once, or once a second, however many requests there are."""
 
 OUTSIDE = ("open", "socket.connect", "subprocess.Popen", "os.")
