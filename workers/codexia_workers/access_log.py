@@ -144,7 +144,7 @@ def tell(worker: Worker, scope: Scope, record: RequestRecord, request_id: str = 
     fields: dict[str, Any] = {
         "id": request_id or state.get("request_id"),
         "method": scope.get("method"),
-        "path": scope["path"][:MAX_TEXT_CHARS],
+        "path": _path(scope)[:MAX_TEXT_CHARS],
         "dialect": record.name,
         "model": record.model[:MAX_TEXT_CHARS],
         "key": key_name,
@@ -185,6 +185,14 @@ def _count(worker: Worker, scope: Scope, record: RequestRecord, key_name: str, n
         ):
             tally.count(TOKENS, kind, model, key_name, by=tokens)
     worker.observed.tell_again()
+
+
+def _path(scope: Scope) -> str:
+    """Return the path with the names of its parts for what the client put there."""
+    path: str = scope["path"]
+    for name, value in scope.get("path_params", {}).items():
+        path = path.replace(value, f"{{{name}}}")
+    return path
 
 
 def _ms(seconds: float) -> float:
