@@ -75,11 +75,11 @@ class Connection:
         return Reply(content, closed=False)
 
 
-def ask(url: str, request: bytes, answers: int = 1) -> Reply:
+def ask(url: str, request: bytes, answers: int = 1, quiet_s: float = 0.3) -> Reply:
     """Return what one connection's bytes are answered with."""
     with Connection(url) as connection:
         connection.send(request)
-        return connection.reply(answers)
+        return connection.reply(answers, quiet_s)
 
 
 def get(path: bytes = b"/health", *headers: bytes, host: bytes = b"localhost") -> bytes:

@@ -47,7 +47,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_doubtful_framing_is_refused_and_ends_the_connection(gateway: Gateway, case: str):
-    reply = ask(gateway.url, REFUSED[case] + get())
+    reply = ask(gateway.url, REFUSED[case] + get(), quiet_s=5)
     assert reply.statuses in ([400], [431])
     assert reply.closed
 
@@ -60,7 +60,9 @@ def test_what_speaks_no_http_1_is_dropped(gateway: Gateway):
 @pytest.mark.parametrize("length", [b"4", b"0", b"400"])
 def test_chunks_go_before_a_length_and_end_the_connection(gateway: Gateway, length: bytes):
     """RFC 9112 6.3: whoever forwards or accepts this must close afterwards."""
-    reply = ask(gateway.url, post(b"content-length: " + length, CHUNKED, body=chunked()) + get())
+    reply = ask(
+        gateway.url, post(b"content-length: " + length, CHUNKED, body=chunked()) + get(), quiet_s=5
+    )
     assert (reply.statuses, reply.closed) == ([200], True)
 
 

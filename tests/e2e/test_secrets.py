@@ -150,7 +150,7 @@ def searched(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> 
         )
         wait_until(lambda: not gateway.status()["logged_in"], "the refusal is known")
         status = codexia("status", "--json", CODEXIA_HOME=str(home))
-        assert status.returncode == 0
+        assert status.returncode == 1  # the login is not usable any more
         places = {
             "output of status": status.stdout + status.stderr,
             "output of login": login.output,
