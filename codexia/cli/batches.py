@@ -152,12 +152,33 @@ def submit(
     """Make a batch of a file of requests, and print its id."""
     from codexia.batch_input import BatchInput
 
+    _check_key_name(key)
     client = _client()
     client.status()  # before a long look at the file
     batch = client.submit(BatchInput(file), key)
     typer.echo(batch.id)
     if watching:
         _watch(client, [batch.id])
+
+
+def _check_key_name(name: str) -> None:
+    """Refuse a name that no local key has; it may be a key itself, so it is not repeated.
+
+    Raises:
+        BadRequest: there is none.
+    """
+    from codexia.cli.options import settings_in_force
+    from codexia.errors import BadRequest
+    from codexia.paths import Home
+
+    # A key that was given to `serve` as a flag goes by the name `default`.
+    known = {
+        "",
+        "default",
+        *(key.name for key in settings_in_force(Home.from_environment(), {}).keys),
+    }
+    if name not in known:
+        raise BadRequest("--key: no local key has that name; `codexia config show` lists them")
 
 
 def _client() -> BatchClient:

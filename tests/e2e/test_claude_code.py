@@ -58,7 +58,7 @@ def test_it_counts_what_fills_its_context(
     run = claude.ask("/context")
     assert run.code == 0, run
     assert re.search(r"System tools \| \d+(\.\d+)?k \|", run.answer), run
-    counted = [line for line in gateway.lines if " count id=" in line]
+    counted = [line for line in gateway.lines if "path=/v1/messages/count_tokens" in line]
     assert len(counted) > 10
     assert simulator.stats["responses_started"] == 0
 

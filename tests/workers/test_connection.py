@@ -52,7 +52,8 @@ async def server(serve: Serve) -> AsyncGenerator[str]:
     async with listening:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/path?query"
         for writer in writers:
-            writer.transport.abort()
+            if not writer.transport.is_closing():
+                writer.transport.abort()
     await asyncio.sleep(0)
 
 
