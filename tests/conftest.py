@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             if is_setting or name.lower().endswith("_proxy"):
                 patch.delenv(name)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # As in a job that a shell runs in the background; what tests start would inherit it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
 
 
