@@ -238,7 +238,8 @@ async def patiently(
 ) -> T:
     """Return what an attempt gives, after as many as make sense.
 
-    A refused token is refreshed once; what comes after goes by the newest revision. A backend that fails by itself is asked again.
+    A refused token is refreshed once; what comes after goes by the newest revision. A backend that
+    fails by itself is asked again.
 
     Raises:
         CodexiaError: what the last attempt raised.
