@@ -210,7 +210,8 @@ def test_running_streams_hold_up_the_first_signal_and_not_the_second(
     running.behave("stubborn")
     running.configure(workers=3)
     status = running.when(
-        lambda status: [each.workers for each in status.generations] == [3], "the stubborn one"
+        lambda status: [(g.workers, g.state) for g in status.generations] == [(3, "ready")],
+        "the stubborn one",
     )
     running.process.send_signal(signal.SIGTERM)
     running.when(lambda status: status.generations[0].state == "leaving", "leaving")
