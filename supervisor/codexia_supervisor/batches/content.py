@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from codexia_supervisor.batches.turns import Item
 
 WRITE_BYTES: Final = 1024 * 1024
+UPLOAD_BYTES_PER_S: Final = 16 * 1024 * 1024
+"""Of all uploads together: what they take of workers and cores, live requests would wait for."""
+
+PACE_STEP_S: Final = 0.004
+"""Timers have steps of a millisecond: shorter waits would be longer than they should."""
 READ_BYTES: Final = 256 * 1024
 PART: Final = ".part"
 
@@ -33,6 +38,7 @@ class Contents:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._paced_until = 0.0
 
     @property
     def exists(self) -> bool:
@@ -58,7 +64,7 @@ class Contents:
         try:
             descriptor = await asyncio.to_thread(self._create, part)
             try:
-                size = await _write_all(descriptor, chunks, max_bytes)
+                size = await _write_all(descriptor, self._paced(chunks), max_bytes)
                 await asyncio.to_thread(os.fsync, descriptor)
             finally:
                 os.close(descriptor)
@@ -121,6 +127,17 @@ class Contents:
     async def remove_others(self, needed: Collection[str]) -> int:
         """Remove what has no name among those needed, and return how much that was."""
         return await asyncio.to_thread(self._remove_others, needed)
+
+    async def _paced(self, chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
+        """Take no more a second than `UPLOAD_BYTES_PER_S`; sockets in between hold back the rest."""
+        loop = asyncio.get_running_loop()
+        async for chunk in chunks:
+            yield chunk
+            starts = max(loop.time(), self._paced_until)
+            self._paced_until = starts + len(chunk) / UPLOAD_BYTES_PER_S
+            ahead_s = self._paced_until - loop.time()
+            if ahead_s > PACE_STEP_S:
+                await asyncio.sleep(ahead_s)
 
     def _create(self, part: Path) -> int:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Write = Callable[[str, int, int], None]
 
-NICENESS: Final = 10
+NICENESS: Final = 19
 
 MAX_REQUESTS: Final = 100_000
 MAX_LINES: Final = 50_000
