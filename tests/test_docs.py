@@ -13,9 +13,9 @@ from starlette.routing import Route, Router, WebSocketRoute
 
 from codexia.cli.app import app as command_line
 from codexia.config import ENVIRONMENT, KEYS, Settings
-from codexia.control import GenerationSpec, ModelRules, Snapshot, UpstreamIdentity
 from codexia.paths import Home
 from codexia_workers.app import create_app
+from tests.workers.specs import generation_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,31 +129,7 @@ def test_readme_tells_every_file_of_the_home():
 
 def served() -> Iterator[str]:
     """Return `METHOD /path` of everything that a worker serves."""
-    upstream = UpstreamIdentity(
-        base_url="http://x", originator="", user_agent="", client_version=""
-    )
-    snapshot = Snapshot(
-        revision=1,
-        upstream=upstream,
-        models=ModelRules(ids=(), fallback=""),
-        bind_host="127.0.0.1",
-        bind_port=1,
-        upstream_idle_timeout_s=1,
-        ping_interval_s=1,
-        log_level="warning",
-    )
-    spec = GenerationSpec(
-        generation=1,
-        version="",
-        workers=1,
-        bind_host="127.0.0.1",
-        bind_port=1,
-        listener_fd=-1,
-        control_socket="",
-        generation_socket="",
-        snapshot=snapshot,
-    )
-    app = create_app(spec)
+    app = create_app(generation_spec())
     while not isinstance(app, Router):
         app = app._app
     for route in app.routes:

@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from codexia.codex.upstream import DEFAULT_CLIENT_VERSION, DEFAULT_ORIGINATOR
-from codexia.control import GenerationSpec, Login, ModelRules, Snapshot, UpstreamIdentity
 from codexia.simulator.generate import stream_text
 from codexia.sse import FrameSplitter
 from codexia_workers.app import create_app
 from codexia_workers.connection import Connection
 from tests.e2e.streams import DIALECTS, PATHS, body, is_clean_end, text_of
+from tests.workers.specs import generation_spec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.types import ASGIApp, Message
 
+    from codexia.control import GenerationSpec
     from tests.e2e.processes import Simulator
 
 DELTAS = 200
@@ -69,37 +69,6 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(Connection, "data_received", counted)
     return sizes
-
-
-def spec_for(simulator: Simulator, control: Path) -> GenerationSpec:
-    upstream = UpstreamIdentity(
-        base_url=f"{simulator.url}/backend-api",
-        originator=DEFAULT_ORIGINATOR,
-        user_agent="codexia/test",
-        client_version=DEFAULT_CLIENT_VERSION,
-    )
-    snapshot = Snapshot(
-        revision=1,
-        login=Login(revision=1, **orjson.loads(simulator.credentials())),
-        upstream=upstream,
-        models=ModelRules(ids=("gpt-5.5",), fallback="gpt-5.5"),
-        bind_host="127.0.0.1",
-        bind_port=14550,
-        upstream_idle_timeout_s=10,
-        ping_interval_s=10,
-        log_level="warning",
-    )
-    return GenerationSpec(
-        generation=1,
-        version="test",
-        workers=1,
-        bind_host="127.0.0.1",
-        bind_port=14550,
-        listener_fd=-1,
-        control_socket=str(control),
-        generation_socket=str(control),
-        snapshot=snapshot,
-    )
 
 
 @asynccontextmanager
@@ -159,7 +128,7 @@ async def ask(app: ASGIApp, dialect: str, prompt: str) -> list[Message]:
 
 @pytest.fixture
 def spec(simulator: Simulator, tmp_path: Path) -> GenerationSpec:
-    return spec_for(simulator, tmp_path / "control.sock")
+    return generation_spec(simulator.url, simulator.credentials(), tmp_path / "control.sock")
 
 
 @pytest.fixture

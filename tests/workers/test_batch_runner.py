@@ -7,19 +7,20 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
 
-from codexia.control import GenerationSpec, Login, ModelRules, Snapshot, UpstreamIdentity
 from codexia_workers.batch_runner import BatchRunner
 from codexia_workers.breathing import MAX_WAIT_S, Breathing
 from codexia_workers.worker import Worker
 from tests.e2e.processes import Simulator, running_simulator, wait_until
+from tests.workers.specs import generation_spec
 from tests.workers.work_giver import WorkGiver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
+
+    from codexia.control import GenerationSpec
 
 MESSAGES = "/v1/messages"
 CHAT = "/v1/chat/completions"
@@ -40,7 +41,7 @@ async def giver(tmp_path: Path) -> AsyncGenerator[WorkGiver]:
 
 @pytest.fixture
 def specification(tmp_path: Path, simulator: Simulator) -> GenerationSpec:
-    return spec(tmp_path, simulator)
+    return generation_spec(simulator.url, simulator.credentials(), tmp_path / "supervisor.sock")
 
 
 @pytest.fixture
@@ -56,44 +57,6 @@ async def running(spec: GenerationSpec) -> AsyncGenerator[BatchRunner]:
         task = group.create_task(runner.run())
         yield runner
         task.cancel()
-
-
-def spec(tmp_path: Path, simulator: Simulator) -> GenerationSpec:
-    tokens = orjson.loads(simulator.credentials())
-    login = Login(
-        revision=1,
-        access_token=tokens["access_token"],
-        account_id=tokens["account_id"],
-        expires_at=tokens["expires_at"],
-    )
-    snapshot = Snapshot(
-        revision=1,
-        login=login,
-        upstream=UpstreamIdentity(
-            base_url=f"{simulator.url}/backend-api",
-            originator="codexia",
-            user_agent="codexia/0",
-            client_version="0.169.0",
-        ),
-        models=ModelRules(ids=("gpt-5.5",), fallback="gpt-5.5"),
-        bind_host="127.0.0.1",
-        bind_port=1,
-        upstream_idle_timeout_s=5,
-        ping_interval_s=5,
-        log_level="warning",
-    )
-    snapshot.model_table()  # reads the built-in catalogue, as the generation does at its start
-    return GenerationSpec(
-        generation=7,
-        version="",
-        workers=1,
-        bind_host="127.0.0.1",
-        bind_port=1,
-        listener_fd=-1,
-        control_socket=str(tmp_path / "supervisor.sock"),
-        generation_socket="",
-        snapshot=snapshot,
-    )
 
 
 def asked(prompt: str, **fields: Any) -> dict[str, Any]:

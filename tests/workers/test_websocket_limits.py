@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from codexia.control import GenerationSpec, ModelRules, Snapshot, UpstreamIdentity
 from codexia.errors import Overloaded
 from codexia_workers.sockets import Sockets
 from codexia_workers.websocket import Limits, ResponsesSocket
 from codexia_workers.worker import Worker
+from tests.workers.specs import generation_spec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,31 +52,7 @@ class Client:
 @pytest.fixture
 def worker() -> Worker:
     """A worker that never meets a supervisor or a backend."""
-    upstream = UpstreamIdentity(
-        base_url="http://127.0.0.1:1", originator="", user_agent="", client_version=""
-    )
-    snapshot = Snapshot(
-        revision=1,
-        upstream=upstream,
-        models=ModelRules(ids=("gpt-5.5",), fallback="gpt-5.5"),
-        bind_host="127.0.0.1",
-        bind_port=1,
-        upstream_idle_timeout_s=1,
-        ping_interval_s=1,
-        log_level="warning",
-    )
-    spec = GenerationSpec(
-        generation=1,
-        version="",
-        workers=1,
-        bind_host="127.0.0.1",
-        bind_port=1,
-        listener_fd=-1,
-        control_socket="",
-        generation_socket="",
-        snapshot=snapshot,
-    )
-    return Worker(spec)
+    return Worker(generation_spec())
 
 
 @asynccontextmanager
