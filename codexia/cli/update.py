@@ -54,8 +54,8 @@ def update(*, version: Version = None, check: Check = False, restart: Restart = 
 
 
 def _daemon_runs() -> bool:
+    from codexia.daemon.error import DaemonError
     from codexia.daemon.platforms import service_manager
-    from codexia.daemon.service import DaemonError
 
     try:
         return service_manager().state().pid is not None

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from codexia.daemon.error import DaemonError
 from codexia.daemon.launchd import LABEL, environment_in, render_agent
-from codexia.daemon.service import DaemonError, ServiceState, failure_of
+from codexia.daemon.service import ServiceState, failure_of
 from codexia.daemon.tools import ask, order
 from codexia.files import replace_file
 

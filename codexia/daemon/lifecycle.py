@@ -10,9 +10,9 @@ from codexia.account import AccountStatus
 from codexia.config import read_config_file, resolve
 from codexia.control import HandoverRequest
 from codexia.control_client import ControlClient
+from codexia.daemon.error import DaemonError
 from codexia.daemon.leftovers import end_leftovers
 from codexia.daemon.program import HOME_VARIABLE
-from codexia.daemon.service import DaemonError
 from codexia.daemon.tools import ask
 from codexia.errors import NotFound, SupervisorUnavailable
 from codexia.paths import Home

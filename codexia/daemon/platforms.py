@@ -6,7 +6,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from codexia.daemon.service import DaemonError
+from codexia.daemon.error import DaemonError
 
 if TYPE_CHECKING:
     from codexia.daemon.service import ServiceManager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from codexia.config import ENVIRONMENT
-from codexia.daemon.service import DaemonError
+from codexia.daemon.error import DaemonError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from codexia.errors import CodexiaError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -16,10 +14,6 @@ if TYPE_CHECKING:
 Activity: TypeAlias = Literal[
     "active", "activating", "deactivating", "reloading", "failed", "inactive"
 ]
-
-
-class DaemonError(CodexiaError):
-    """The daemon cannot be installed, started or asked; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from codexia.daemon.service import DaemonError
+from codexia.daemon.error import DaemonError
 
 if TYPE_CHECKING:
     from codexia.daemon.program import Program

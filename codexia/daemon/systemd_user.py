@@ -8,7 +8,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from codexia.daemon.service import Activity, DaemonError, ServiceState, failure_of
+from codexia.daemon.error import DaemonError
+from codexia.daemon.service import Activity, ServiceState, failure_of
 from codexia.daemon.systemd import UNIT, environment_in, render_unit
 from codexia.daemon.tools import ask, order
 from codexia.files import replace_file

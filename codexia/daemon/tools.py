@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from typing import Final
 
-from codexia.daemon.service import DaemonError
+from codexia.daemon.error import DaemonError
 
 TIMEOUT_S: Final = 90.0
 """More than a stop may take."""

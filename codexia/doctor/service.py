@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from codexia.daemon.error import DaemonError
 from codexia.daemon.platforms import service_manager
-from codexia.daemon.service import DaemonError
 from codexia.doctor.finding import Finding
 
 if TYPE_CHECKING:

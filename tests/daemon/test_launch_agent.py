@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from codexia.daemon import lifecycle
+from codexia.daemon.error import DaemonError
 from codexia.daemon.installing import install
 from codexia.daemon.launch_agent import LaunchAgent
-from codexia.daemon.service import DaemonError
 from codexia.paths import Home
 from tests.daemon.programs import Programs, launchctl
 from tests.e2e.processes import log_in, running_simulator

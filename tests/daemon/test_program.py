@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from codexia.daemon.error import DaemonError
 from codexia.daemon.program import carried_environment, serve_command
-from codexia.daemon.service import DaemonError
 from codexia.paths import Home
 
 

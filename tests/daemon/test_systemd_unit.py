@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codexia.daemon.error import DaemonError
 from codexia.daemon.program import Program
-from codexia.daemon.service import DaemonError
 from codexia.daemon.systemd import environment_in, render_unit
 from tests.daemon.unit_file import command, directives, values, words
 
