@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from blockbuster import BlockBuster
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# How long an example takes depends on what else the machine has to do.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import orjson
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codexia.dialects.messages import MESSAGES
@@ -161,7 +161,7 @@ def change(body: dict[str, Any], path: tuple[Any, ...], value: Any) -> None:
         return
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1000)
 @given(
     st.lists(
         st.tuples(st.sampled_from(PATHS), st.one_of(WRONG, st.just(MISSING))),

@@ -66,7 +66,7 @@ LAST = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(EVENT, max_size=12), LAST, st.booleans(), st.sampled_from([[], ["</a>", "x{"]]))
 def test_any_events_make_a_well_formed_stream(payloads, last, thinking, stop_sequences):
     sent = [Frame(p["type"], orjson.dumps(p)) for p in (*payloads, *([last] if last else []))]
@@ -74,7 +74,7 @@ def test_any_events_make_a_well_formed_stream(payloads, last, thinking, stop_seq
     accept(play_frames(reply(**fields), sent))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(sorted(TRANSCRIPTS)), st.data())
 def test_a_stream_with_lost_and_moved_frames_is_still_well_formed(name, data):
     plain = frames(TRANSCRIPTS[name])

@@ -22,7 +22,7 @@ def test_seeds_are_taken(name: str):
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_bytes_are_an_input(name: str):
-    @settings(max_examples=RANDOM_INPUTS, deadline=None)
+    @settings(max_examples=RANDOM_INPUTS)
     @given(st.binary(max_size=400))
     def run(data: bytes) -> None:
         TARGETS[name](data)

@@ -115,7 +115,7 @@ async def test_the_request_is_sent_whole_and_the_answer_is_read_to_its_end() -> 
     assert seen == [(head, b"{}")]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts=st.sets(st.integers(1, len(CHUNKED) - 1)))
 async def test_an_answer_may_be_cut_anywhere(cuts: set[int]) -> None:
     ends = [0, *sorted(cuts), len(CHUNKED)]

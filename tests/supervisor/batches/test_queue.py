@@ -227,7 +227,7 @@ STEPS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(STEPS, st.integers(0, 999)), min_size=50, max_size=150))
 def test_every_item_ends_once_whatever_happens(steps: list[tuple[str, int]]):
     desk = Desk()
