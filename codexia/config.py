@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import orjson
 from pydantic import ValidationError
 
+from codexia.addresses import host_and_port
 from codexia.errors import ConfigError
 from codexia.settings import Settings
 
@@ -155,10 +156,10 @@ def parse_bind(bind: str) -> tuple[str, int]:
     Raises:
         ConfigError: it is not of that form.
     """
-    host, separator, port = bind.rpartition(":")
-    if not separator or not host or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError("--bind", "bind", f"{bind!r} is not HOST:PORT, e.g. 127.0.0.1:14550")
-    return host.strip("[]"), int(port)
+    try:
+        return host_and_port(bind)
+    except ValueError as error:
+        raise ConfigError("--bind", "bind", str(error)) from error
 
 
 def _environment_values(environ: Mapping[str, str]) -> dict[str, Any]:

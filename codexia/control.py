@@ -7,11 +7,12 @@ The supervisor serves HTTP/1.1 on a Unix socket that only this user can open:
 | `GET /watch` | newline-delimited `Snapshot`s: one at once, then one at every change |
 | `POST /refresh` `RefreshRequest` | `Snapshot` with a login that is newer than the rejected one |
 | `GET /status` | `SupervisorStatus` |
-| `GET /config` | `ConfigStatus` |
+| `GET /config` | `ConfigStatus` of `codexia.config_status` |
 | `POST /config/reload` | `ConfigStatus` after config.json is read again |
 | `GET /account` | `AccountStatus` of `codexia.account` |
 | `POST /observed` `Observed` of `codexia.account` | 204; what a worker saw and did |
 | `POST /demand` `Demand` | 204; how many streams a worker has and wants |
+| `GET /catalogue` | the account's models as the backend told them, or 404 |
 | `GET /metrics` | everything counted, in the text format of Prometheus |
 | `POST /count_tokens` `TokenCountRequest` | `TokenCount` |
 | `PUT /responses/{id}?key=` `StoredResponse`, newline, `StoredItems` of its output | 204; `key` is the name of the local key whose response it is |
@@ -19,6 +20,7 @@ The supervisor serves HTTP/1.1 on a Unix socket that only this user can open:
 | `DELETE /responses/{id}?key=` | 204, or 404 |
 | `POST /items?key=` `ItemsRequest` | `StoredItems` that are known among the ids |
 | files, batches and their items | `codexia.batches` has these calls |
+| `PUT /recordings/{name}` | 204; an exchange to keep, a `Recording` of `codexia.recordings` |
 | `POST /stop` | 202; the supervisor drains and exits |
 | `POST /handover` `HandoverRequest` | 202; the supervisor exits, its generations serve on for the next one |
 
@@ -192,6 +194,8 @@ class Snapshot(_Message):
         drain_before: generations below this number close their connections and exit.
         cooldowns: limits that requests need not ask the backend about.
         shares: how many streams each worker may have.
+        record: which exchanges are to be recorded.
+        record_content: whether with their texts.
     """
 
     protocol: int = PROTOCOL
@@ -216,6 +220,8 @@ class Snapshot(_Message):
     queue_timeout_s: float = 60.0
     max_request_memory_mb: int = 512
     log_format: str = "text"
+    record: str = "off"
+    record_content: bool = True
 
     def codex_upstream(self) -> CodexUpstream:
         """Return the backend as configured."""
@@ -339,29 +345,6 @@ class GenerationStatus(_Message):
     workers: int
     state: str
     started_at: float
-
-
-class ConfigValue(_Message):
-    """A setting in force; of a secret only that there is one."""
-
-    value: Any
-    source: str
-
-
-class ConfigStatus(_Message):
-    """The settings in force.
-
-    Attributes:
-        path: of config.json.
-        values: by key, all of them.
-        problem: what is wrong with config.json, whose last good content is in force then.
-        warnings: what of config.json has no effect, and why.
-    """
-
-    path: str
-    values: dict[str, ConfigValue]
-    problem: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 class SupervisorStatus(_Message):

@@ -64,6 +64,9 @@ QUEUE_WAIT: Final = Family(
     SECONDS,
 )
 QUEUE_TIMEOUTS: Final = Family("codexia_queue_timeouts", "Requests whose turn did not come.")
+RECORDINGS: Final = Family(
+    "codexia_recordings", "Exchanges recorded, or dropped for want of room.", ("outcome",)
+)
 LOOP_LAG: Final = Family(
     "codexia_event_loop_lag_seconds",
     "How late the event loops of workers run what is due.",
@@ -79,6 +82,7 @@ FAMILIES: Final = (
     UPSTREAM_ERRORS,
     QUEUE_WAIT,
     QUEUE_TIMEOUTS,
+    RECORDINGS,
     LOOP_LAG,
 )
 

@@ -52,6 +52,11 @@ class Home:
         return self.root / "batches"
 
     @property
+    def recordings(self) -> Path:
+        """Recorded exchanges."""
+        return self.root / "recordings"
+
+    @property
     def logs(self) -> Path:
         """Log files of the daemon."""
         return self.root / "logs"
@@ -90,7 +95,13 @@ class Home:
     def hide_files(self) -> list[Path]:
         """Take other users' access away from the files that hold secrets; return which had some."""
         exposed: list[Path] = []
-        for path in (self.auth_file, self.config_file, self.state_file, self.batches):
+        for path in (
+            self.auth_file,
+            self.config_file,
+            self.state_file,
+            self.batches,
+            self.recordings,
+        ):
             with suppress(OSError):
                 mode = path.stat().st_mode
                 if mode & 0o077:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from codexia import __version__
+from codexia.addresses import host_and_port
 from codexia.codex.upstream import DEFAULT_BASE_URL, DEFAULT_CLIENT_VERSION, DEFAULT_ORIGINATOR
 
 DEFAULT_PORT: Final = 14550
@@ -174,6 +175,22 @@ class Settings(BaseModel):
     log_format: Literal["text", "json"] = Field(
         default="text", description="`text`, or `json` for one object a line"
     )
+    metrics_bind: str | None = Field(
+        default=None,
+        description="`HOST:PORT` where `/metrics` is served without a key, and nothing else. "
+        "See [Metrics](#metrics)",
+    )
+    record: Literal["off", "errors", "all"] = Field(
+        default="off",
+        description="which exchanges with clients are recorded: `off`, `errors`, `all`. "
+        "**Prompts and answers are in them.** See [Recordings](#recordings)",
+    )
+    record_content: bool = Field(
+        default=True, description="`false` leaves texts out of recordings, all but their lengths"
+    )
+    record_max_mb: int = Field(
+        default=64, ge=1, le=1_000_000, description="room for recordings; the oldest make way"
+    )
 
     @field_validator("upstream_base_url", "oauth_issuer")
     @classmethod
@@ -184,6 +201,14 @@ class Settings(BaseModel):
         if not parts.hostname or parts.port == 0 or not _HEADER.fullmatch(value) or " " in value:
             raise ValueError("must be an address such as https://example.org/path")
         return value.rstrip("/")
+
+    @field_validator("metrics_bind")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        host_and_port(value)
+        return value
 
     @field_validator("originator", "user_agent", "client_version")
     @classmethod
@@ -225,6 +250,11 @@ class Settings(BaseModel):
         """How many streams may run at once, by name of the local key, and "" for all together."""
         caps = {key.name: key.concurrency for key in self.api_keys if key.concurrency}
         return caps | ({"": self.max_upstream_streams} if self.max_upstream_streams else {})
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Host and port of `metrics_bind`."""
+        return host_and_port(self.metrics_bind) if self.metrics_bind else None
 
     @property
     def loopback(self) -> bool:

@@ -22,9 +22,9 @@ MAX_FRAME_BYTES: Final = 96 * 1024 * 1024
 """Upper bound of one frame. Base64 images make frames of several MB; 64 MiB were seen."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that makes each of them three times as dear
 class Frame:
-    """One event of a stream.
+    """One event of a stream; nobody changes it.
 
     Attributes:
         event: the `event:` field, "" where there is none.
@@ -67,30 +67,42 @@ class FrameSplitter:
         self._scanned = 0
         self._saw_cr = False
 
+    @property
+    def empty(self) -> bool:
+        """Whether what comes next begins an event."""
+        return not self._buffer
+
     def feed(self, chunk: bytes) -> list[Frame]:
         """Return the frames that this chunk completes, in order.
 
         Raises:
             UpstreamTruncated: one frame is larger than `MAX_FRAME_BYTES`.
         """
-        if self._saw_cr or b"\r" in chunk:
+        if self._saw_cr or 13 in chunk:
             self._saw_cr = True
             chunk = self._with_lf_only(chunk)
-        if not self._buffer:
-            text = chunk
-        else:
+        if self._buffer:
             self._buffer += chunk
             if self._buffer.find(b"\n\n", self._scanned) == -1:
-                self._scanned = len(self._buffer) - 1
-                self._check_size()
-                return []
-            text = bytes(self._buffer)
+                return self._wait()
+            chunk = bytes(self._buffer)
             self._buffer.clear()
-        *blocks, rest = text.split(b"\n\n")
-        self._buffer += rest
-        self._scanned = max(0, len(rest) - 1)
-        self._check_size()
-        return [frame for block in blocks if (frame := _parse(block)) is not None]
+        if chunk.endswith(b"\n\n"):
+            return _frames(chunk)
+        end = chunk.rfind(b"\n\n") + 2
+        if end < 2:
+            self._buffer += chunk
+            return self._wait()
+        self._buffer += chunk[end:]
+        self._wait()
+        return _frames(chunk[:end])
+
+    def _wait(self) -> list[Frame]:
+        """Return no frames: what is in the buffer waits for more."""
+        self._scanned = max(0, len(self._buffer) - 1)
+        if len(self._buffer) > MAX_FRAME_BYTES:
+            raise UpstreamTruncated("the backend sent an event over the size limit")
+        return []
 
     def _with_lf_only(self, chunk: bytes) -> bytes:
         # A CR at the end may be the first half of a CRLF, so it waits for what follows.
@@ -102,24 +114,29 @@ class FrameSplitter:
         body = chunk[: len(chunk) - len(held)]
         return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
 
-    def _check_size(self) -> None:
-        if len(self._buffer) > MAX_FRAME_BYTES:
-            raise UpstreamTruncated("the backend sent an event over the size limit")
 
-
-def _parse(block: bytes) -> Frame | None:
+def _frames(text: bytes) -> list[Frame]:
+    """Return the frames of a text that ends with one."""
+    frames: list[Frame] = []
     event = ""
     data: bytes | None = None
-    for line in block.split(b"\n"):
-        field, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if field == b"data":
-            data = value if data is None else data + b"\n" + value
-        elif field == b"event":
-            event = value.decode("utf-8", "replace")
-    if data is None:
-        return None
-    return Frame(event or _type_of(data), data)
+    for line in text.split(b"\n"):
+        if line.startswith(b"data: "):
+            data = line[6:] if data is None else data + b"\n" + line[6:]
+        elif line.startswith(b"event: "):
+            event = line[7:].decode("utf-8", "replace")
+        elif line:
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                data = value if data is None else data + b"\n" + value
+            elif field == b"event":
+                event = value.decode("utf-8", "replace")
+        else:
+            if data is not None:
+                frames.append(Frame(event or _type_of(data), data))
+                data = None
+            event = ""
+    return frames
 
 
 def _type_of(data: bytes) -> str:
@@ -138,18 +155,22 @@ def named(events: Iterable[Event]) -> bytes:
     Anthropic's SDKs skip a frame without an `event:` line.
     """
     return b"".join(
-        b"event: %b\ndata: %b\n\n" % (event.event.encode(), event.data)
-        if isinstance(event, Frame)
-        else b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
-        for event in events
+        [
+            b"event: %b\ndata: %b\n\n" % (event.event.encode(), event.data)
+            if isinstance(event, Frame)
+            else b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
+            for event in events
+        ]
     )
 
 
 def unnamed(events: Iterable[Event]) -> bytes:
     """Return events as bare `data:` frames (Chat Completions)."""
     return b"".join(
-        b"data: %b\n\n" % (event.data if isinstance(event, Frame) else orjson.dumps(event))
-        for event in events
+        [
+            b"data: %b\n\n" % (event.data if isinstance(event, Frame) else orjson.dumps(event))
+            for event in events
+        ]
     )
 
 

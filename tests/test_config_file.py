@@ -71,7 +71,7 @@ def test_null_is_no_value():
         ("bind-port", "bind_port"),
         ("workers.two", "as a whole"),
         ("model_aliases.", "as a whole"),
-        ("colour", "config show"),
+        ("zzz", "config show"),
     ],
 )
 def test_unknown_key_is_refused_with_a_hint(text: str, hint: str):

@@ -97,7 +97,7 @@ def test_readme_tells_default_and_meaning_of_a_setting_as_the_schema_does(key: s
     assert row[2] == field.description
     default = field.get_default()
     if isinstance(default, str | int | float) and key != "user_agent":
-        assert row[1] == f"`{default}`"
+        assert row[1] == f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 def test_readme_tells_each_subcommand_of_config_and_its_options():

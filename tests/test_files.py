@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +31,17 @@ def test_symbolic_link_stays_and_its_target_changes(tmp_path: Path):
     replace_file(link, b"new")
     assert link.is_symlink()
     assert target.read_bytes() == b"new"
+
+
+def test_draft_of_a_killed_process_goes_at_the_next_change(tmp_path: Path):
+    path = tmp_path / "auth.json"
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    living, other = tmp_path / f".auth.json.{os.getppid()}-abc", tmp_path / ".auth.json.new"
+    for left in (tmp_path / f".auth.json.{ended.pid}-abc", living, other):
+        left.touch()
+    replace_file(path, b"one")
+    assert set(tmp_path.iterdir()) == {path, living, other}
 
 
 def test_failure_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -17,6 +17,7 @@ from codexia.cli import (
     login,
     logout,
     models,
+    recordings,
     refresh,
     serve,
     simulate,
@@ -50,6 +51,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(daemon.app)
 app.command("update")(update.update)
 app.add_typer(batches.app)
+app.add_typer(recordings.app)
 app.command("doctor")(doctor.doctor)
 app.command("models")(models.models)
 app.command("demo")(demo.demo)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from codexia.config_file import ConfigFile
-    from codexia.control import ConfigStatus
+    from codexia.config_status import ConfigStatus
     from codexia.control_client import ControlClient
 
 GENERATION_WAIT_S: Final = 15.0
@@ -39,7 +39,7 @@ def tell(file: ConfigFile, keys: Collection[str], *, saved: bool = True) -> None
 
 
 def _gateway_lines(keys: Collection[str]) -> list[str]:
-    from codexia.control import ConfigStatus
+    from codexia.config_status import ConfigStatus
     from codexia.control_client import ControlClient
     from codexia.errors import NotFound, SupervisorUnavailable
     from codexia.paths import Home

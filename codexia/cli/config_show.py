@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from codexia.control import ConfigStatus
+    from codexia.config_status import ConfigStatus
 
 
 def gateway_config() -> ConfigStatus | None:
     """Return what the running gateway has in force, None where none runs."""
-    from codexia.control import ConfigStatus
+    from codexia.config_status import ConfigStatus
     from codexia.control_client import ControlClient
     from codexia.errors import NotFound, SupervisorUnavailable
     from codexia.paths import Home

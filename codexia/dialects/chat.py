@@ -35,6 +35,7 @@ def translate(body: dict[str, Any], context: Context) -> Translation:
         collector=ChatCollector(),
         stream=request.stream,
         model=request.codex.body["model"],
+        splice=reply.splice,
     )
 
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from codexia.codex.deltas import DeltaShape
 from codexia.codex.failures import failure_of_event
 from codexia.codex.payload import Json, child_at, children_at, number_at, text_at
 from codexia.codex.usage import Usage
 from codexia.dialects.stop_sequences import StopSequences
 from codexia.errors import openai_envelope
-from codexia.sse import Frame
+from codexia.sse import Frame, unnamed
 
 if TYPE_CHECKING:
     from codexia.errors import CodexiaError
@@ -103,6 +104,10 @@ class ChatStream:
         self._calls: dict[int, _Call] = {}
         self._annotations: list[Json] = []
         self._done_items: set[str] = set()
+        self._shape: DeltaShape | None = None
+        self._shape_key: PartKey | None = None
+        empty = unnamed([self._chunk({"content": ""})])
+        self._text_start, _, self._text_end = empty.partition(b'"content":""')
 
     def start(self) -> list[Event]:
         """Return the chunk that names the role."""
@@ -116,6 +121,17 @@ class ChatStream:
         """
         return [] if self.ended else self._feed(frame)
 
+    def splice(self, chunk: bytes) -> bytes | None:
+        """Return what goes to the client for one more delta of the part that had the last one."""
+        if self._shape is None or self._shape_key is None or self.ended:
+            return None
+        text = self._shape.text_in(chunk)
+        if not text:
+            return None
+        self._parts[self._shape_key].sent += len(text)
+        self._content_chars += len(text)
+        return b'%b"content":"%b"%b' % (self._text_start, text.encode(), self._text_end)
+
     def fail(self, error: CodexiaError) -> list[Event]:
         """Return the error object that ends a broken stream."""
         if self.ended:
@@ -126,8 +142,7 @@ class ChatStream:
     def _feed(self, frame: Frame) -> list[Event]:
         match frame.event:
             case "response.output_text.delta":
-                event = frame.json()
-                return self._text(_part_key("content", event), text_at(event, "delta"))
+                return self._text_delta(frame, frame.json())
             case "response.reasoning_summary_text.delta":
                 event = frame.json()
                 return self._text(_part_key("reasoning_content", event), text_at(event, "delta"))
@@ -139,6 +154,13 @@ class ChatStream:
                 return self._text(_part_key("refusal", event), text_at(event, "delta"))
             case _:
                 return self._whole(frame)
+
+    def _text_delta(self, frame: Frame, event: Json) -> list[Event]:
+        key = _part_key("content", event)
+        learns = key != self._shape_key and key in self._parts and self._stop is None
+        if learns and DeltaShape.is_plain(frame):
+            self._shape_key, self._shape = key, DeltaShape.of(frame, event)
+        return self._text(key, text_at(event, "delta"))
 
     def _whole(self, frame: Frame) -> list[Event]:
         match frame.event:

@@ -13,7 +13,6 @@ from codexia.dialects.messages_stream import EmptyReply, MessagesStream, ReplyPl
 from codexia.sse import named
 
 if TYPE_CHECKING:
-    from codexia.dialects.dialect import ReplyStream
     from codexia.dialects.messages_request import MessagesRequest
 
 
@@ -32,14 +31,15 @@ def translate(body: dict[str, Any], context: Context) -> Translation:
     stream = root.maybe_flag("stream")
     request = messages_request(body, context.models, context.headers)
     plan = _plan(request, context)
-    reply: ReplyStream = MessagesStream(plan) if max_tokens else EmptyReply(plan)
+    messages = MessagesStream(plan)
     return Translation(
         request=request.codex if max_tokens else None,
-        reply=reply,
+        reply=messages if max_tokens else EmptyReply(plan),
         collector=MessageCollector(),
         stream=stream,
         model=request.model.id,
         input_tokens=request.input_tokens,
+        splice=messages.splice,
     )
 
 

@@ -82,6 +82,11 @@ class ItemWriter:
         self._part = 0
         return events
 
+    def showed(self, text: str) -> None:
+        """Count text of the open block that went to the client by another way."""
+        self._sent[self._part] += len(text)
+        self.blocks.sent_chars += len(text)
+
     def _added(self, payload: Json) -> list[Event]:
         item = child_at(payload, "item")
         is_call = text_at(item, "type") in {"function_call", "custom_tool_call"}
@@ -128,6 +133,8 @@ class ItemWriter:
             return []
         self._sent[part] = self._sent.get(part, 0) + len(text)
         if part == self._part:
+            if self.stops is None and self.blocks.kind == "text":
+                return [self.blocks.delta("text_delta", "text", text)]
             return self._pass(text)
         events = self._close()
         self._part = part

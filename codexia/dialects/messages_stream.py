@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from codexia.codex.deltas import TEXT_DELTA, DeltaShape
 from codexia.codex.events import FAILED, TERMINAL
 from codexia.codex.failures import failure_of_event
 from codexia.codex.payload import child_at, children_at, text_at
@@ -30,6 +31,7 @@ from codexia.dialects.messages_events import (
 from codexia.dialects.messages_items import ITEM_DONE, ItemWriter
 from codexia.dialects.stop_sequences import StopSequences
 from codexia.errors import ContextOverflow, anthropic_envelope
+from codexia.sse import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,6 +96,9 @@ class MessagesStream:
     _blocks: BlockWriter = field(default_factory=BlockWriter, init=False)
     _items: ItemWriter = field(init=False)
     _current: int | None = field(default=None, init=False)
+    _shape: DeltaShape | None = field(default=None, init=False)
+    _shape_block: int = field(default=-1, init=False)
+    _text_start: bytes = field(default=b"", init=False)
     _waiting: dict[int, list[tuple[str, Json]]] = field(
         default_factory=dict[int, "list[tuple[str, Json]]"], init=False
     )
@@ -131,12 +136,33 @@ class MessagesStream:
         if self.ended:
             return []
         if name in ItemWriter.EVENTS:
-            return self._item_event(name, frame.json())
+            payload = frame.json()
+            if self._goes_on(name, payload):
+                events = self._apply(name, payload)
+                if name == TEXT_DELTA and self._shape_block != self._blocks.index and events:
+                    self._learn(frame, payload)
+                return events
+            return self._item_event(name, payload)
         if name in FAILED:
             raise self._sized(failure_of_event(frame.json()))
         if name in TERMINAL:
             return self._terminal(frame.json())
         return []  # prelude, repetitions, and events that are newer than this code
+
+    def splice(self, chunk: bytes) -> bytes | None:
+        """Return what goes to the client for one more delta of the open text block.
+
+        A block is of one part of one item, so the shape of its first delta is that of all.
+        """
+        blocks = self._blocks
+        learned = self._shape_block == blocks.index and blocks.kind == "text"
+        if self._shape is None or not learned or self.ended:
+            return None
+        text = self._shape.text_in(chunk)
+        if not text:
+            return None
+        self._items.showed(text)
+        return b'%b%b"}}\n\n' % (self._text_start, text.encode())
 
     def fail(self, error: CodexiaError) -> list[Event]:
         """Return the events that end a stream which broke off."""
@@ -146,6 +172,19 @@ class MessagesStream:
             return [*self._items.finish(), *self._stop("model_context_window_exceeded")]
         self.ended = True
         return [anthropic_envelope(self._sized(error), self.plan.request_id)]
+
+    def _learn(self, frame: Frame, payload: Json) -> None:
+        """Take note of what the deltas of a text block look like, after its first."""
+        if self._items.stops is None and DeltaShape.is_plain(frame):
+            self._shape_block = self._blocks.index
+            self._shape = DeltaShape.of(frame, payload)
+            empty = named([self._blocks.delta("text_delta", "text", "")])
+            self._text_start = empty.removesuffix(b'"}}\n\n')
+
+    def _goes_on(self, name: str, payload: Json) -> bool:
+        """Return whether an event is of the item that has the stream, as nearly all are."""
+        current = self._current
+        return current is not None and payload.get("output_index") == current and name != ITEM_DONE
 
     def _item_event(self, name: str, payload: Json) -> list[Event]:
         events = self._take(name, payload)
@@ -171,7 +210,7 @@ class MessagesStream:
         events = self._items.feed(name, payload)
         if name == ITEM_DONE:
             self._leave(text_at(child_at(payload, "item"), "id"))
-        if self._items.stop_sequence and not self.ended:
+        if self._items.stops is not None and self._items.stop_sequence and not self.ended:
             events += [*self._items.finish(), *self._stop("stop_sequence")]
         return events
 

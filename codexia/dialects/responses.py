@@ -34,6 +34,7 @@ def translate(body: dict[str, Any], context: Context) -> Translation:
         stream=request.stream,
         model=request.codex.body["model"],
         store=request.store,
+        splice=reply.splice,
     )
 
 

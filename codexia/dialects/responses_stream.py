@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from codexia.codex.deltas import TEXT_DELTA
 from codexia.codex.events import FAILED, is_private
 from codexia.codex.failures import failure_of_event
 from codexia.codex.payload import Json, child_at, children_at, number_at, text_at
@@ -42,6 +43,10 @@ UNBEGUN: Final[Json] = {
 """What a response object says before anything happened."""
 
 SEQUENCE_KEY: Final = b'"sequence_number":'
+
+TEXT_DELTA_START: Final = b"event: %b\ndata: {" % TEXT_DELTA.encode()
+LINES_OF_A_FRAME: Final = 3
+"""Name, data and the blank one."""
 
 
 class ResponsesStream:
@@ -84,6 +89,20 @@ class ResponsesStream:
         if self.ended or is_private(frame.event):
             return []
         return self._read(frame) if frame.event in READ else self._pass(frame)
+
+    def splice(self, chunk: bytes) -> bytes | None:
+        """Return a chunk that is one delta of text as it is to be sent, with its number too."""
+        if self.ended or not self._next_number:
+            return None
+        if (
+            not chunk.startswith(TEXT_DELTA_START)
+            or not chunk.endswith(b"%b%d}\n\n" % (SEQUENCE_KEY, self._next_number))
+            or chunk.count(b"\n") != LINES_OF_A_FRAME
+            or b"\r" in chunk
+        ):
+            return None
+        self._next_number += 1
+        return chunk
 
     def fail(self, error: CodexiaError) -> list[Event]:
         """Return the `response.failed` event that ends a broken stream."""

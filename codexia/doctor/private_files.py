@@ -38,7 +38,7 @@ def check_files(subject: Subject) -> list[Finding]:
 
 def _directories(subject: Subject) -> Iterator[Path]:
     home = subject.home
-    yield from dict.fromkeys((home.root, home.run, home.logs, home.socket_dir))
+    yield from dict.fromkeys((home.root, home.run, home.logs, home.recordings, home.socket_dir))
 
 
 def _of_directory(path: Path) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from codexia.files import sync_directory
+from codexia.files import remove_drafts, sync_directory
 from codexia.oauth.credentials import CredentialsUnreadable, parse_credentials, rendered
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def reserved(path: Path) -> Generator[Draft]:
         OSError: there is no room or no permission.
     """
     path = path.resolve()
+    remove_drafts(path)  # those of logins; they hold tokens
     draft = _draft_of(path)
     flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
@@ -82,6 +83,7 @@ def remove_credentials(path: Path) -> None:
     path = path.resolve()
     for each in (_draft_of(path), path):
         each.unlink(missing_ok=True)
+    remove_drafts(path)
     sync_directory(path.parent)
 
 

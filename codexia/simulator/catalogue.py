@@ -12,6 +12,12 @@ import orjson
 CLIENT_SIDE_EFFORTS = {"ultra"}
 """Efforts that the catalogue lists for clients to show, and that the backend refuses."""
 
+CLIENT_FIELDS: dict[str, Any] = {
+    "base_instructions": "You are a coding agent of the simulator.",
+    "experimental_supported_tools": [],
+}
+"""What Codex CLI insists on beside what the package's own catalogue keeps of each model."""
+
 
 @functools.cache
 def catalogue() -> dict[str, dict[str, Any]]:
@@ -34,7 +40,7 @@ def efforts(model: dict[str, Any]) -> list[str]:
 def models_for(client_version: tuple[int, ...]) -> list[dict[str, Any]]:
     """Return the models that a client of that version may see."""
     return [
-        model
+        _for_clients(model)
         for model in catalogue().values()
         if version_tuple(model["minimal_client_version"]) <= client_version
     ]
@@ -43,6 +49,12 @@ def models_for(client_version: tuple[int, ...]) -> list[dict[str, Any]]:
 def version_tuple(version: str) -> tuple[int, ...]:
     """Return `0.169.0` as numbers; ValueError if it is not such a version."""
     return tuple(int(part) for part in version.split("."))
+
+
+def _for_clients(model: dict[str, Any]) -> dict[str, Any]:
+    upgrade = model["upgrade"]
+    whole = {**upgrade, "migration_markdown": "There is a newer model."} if upgrade else None
+    return {**CLIENT_FIELDS, **model, "upgrade": whole}
 
 
 def _content() -> bytes:

@@ -4,10 +4,12 @@
 |---|---|---|
 | `GET stats` | | the counters of `stats.Stats` |
 | `GET requests` | | the last accepted `/responses` requests, oldest first |
+| `GET reuses` | | `[{"used_at", "reused_at"}]`: when refresh tokens were used twice, unix seconds |
 | `POST reset` | | counters, requests, queued faults and the plan are as at the start |
 | `POST credentials` | `{"expires_in_s": 60}`, optional | a fresh login, as `auth.json` holds it |
 | `POST expire` | | every access token issued so far answers as expired |
 | `POST authority` | `{"token_lifetime_s": 4, "reuse_grace_s": 0}` | how the authority refreshes from now on |
+| `POST forgive` | `{"kinds": ["instructions"]}` | findings of these kinds are counted, not answered, see `settings` |
 | `POST faults` | `{"fault": {"kind": "cut"}, "count": 2}` | queued for the next requests |
 | `POST plan` | `{"limit_reached": true}` | what the account's plan has left, see `plan` |
 | `POST oauth-faults` | `{"fault": {"kind": "lost"}, "count": 1}` | queued for the authority |
@@ -22,7 +24,7 @@ from aiohttp import web
 
 from codexia.simulator.faults import BadFault
 from codexia.simulator.plan import BadPlan
-from codexia.simulator.shapes import as_object
+from codexia.simulator.shapes import as_list, as_object
 from codexia.simulator.tokens import GRANT_LIFETIME_S
 
 if TYPE_CHECKING:
@@ -42,10 +44,12 @@ class ControlRoutes:
         return [
             web.get("/simulator/stats", self.stats),
             web.get("/simulator/requests", self.requests),
+            web.get("/simulator/reuses", self.reuses),
             web.post("/simulator/reset", self.reset),
             web.post("/simulator/credentials", self.credentials),
             web.post("/simulator/expire", self.expire),
             web.post("/simulator/authority", self.authority),
+            web.post("/simulator/forgive", self.forgive),
             web.post("/simulator/faults", self.faults),
             web.post("/simulator/plan", self.plan),
             web.post("/simulator/oauth-faults", self.oauth_faults),
@@ -58,6 +62,10 @@ class ControlRoutes:
     async def requests(self, _request: web.Request) -> web.Response:
         """Answer the last accepted requests."""
         return _json([each.as_dict() for each in self._simulator.accepted])
+
+    async def reuses(self, _request: web.Request) -> web.Response:
+        """Answer when refresh tokens were used twice."""
+        return _json(self._simulator.refresh_token_reuses)
 
     async def reset(self, _request: web.Request) -> web.Response:
         """Clear counters, requests and queued faults."""
@@ -85,6 +93,14 @@ class ControlRoutes:
             if not isinstance(value, int | float):
                 return _refused(f"{name} must be a number")
             setattr(self._simulator.settings, name, value)
+        return _json({})
+
+    async def forgive(self, request: web.Request) -> web.Response:
+        """Set which kinds of findings are let pass from now on."""
+        kinds = as_list((await _object(request)).get("kinds"))
+        if kinds is None:
+            return _refused("kinds must be a list")
+        self._simulator.settings.forgiven = frozenset(map(str, kinds))
         return _json({})
 
     async def faults(self, request: web.Request) -> web.Response:

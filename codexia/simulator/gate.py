@@ -16,6 +16,7 @@ from codexia.simulator.tokens import ACCOUNT_ID
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from codexia.simulator.settings import Settings
     from codexia.simulator.stats import Stats
     from codexia.simulator.tokens import Authority
 
@@ -29,9 +30,10 @@ class BadEncoding(ValueError):
 class Gate:
     """Judges requests, counts what it finds, and words the refusals."""
 
-    def __init__(self, authority: Authority, stats: Stats) -> None:
+    def __init__(self, authority: Authority, stats: Stats, settings: Settings) -> None:
         self._authority = authority
         self._stats = stats
+        self._settings = settings
 
     def login_findings(self, request: web.Request) -> Iterator[Finding]:
         """Yield what is wrong with identity and login, in the order of the answers."""
@@ -44,7 +46,8 @@ class Gate:
         """Count the findings and return the answer of the first that has one."""
         found = list(findings)
         self._stats.count(found)
-        answers = (finding.answer for finding in found if finding.answer)
+        forgiven = self._settings.forgiven
+        answers = (each.answer for each in found if each.answer and each.kind not in forgiven)
         answer = next(answers, None)
         return rendered(answer) if answer else None
 

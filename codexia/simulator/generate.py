@@ -21,6 +21,7 @@ class StreamShape(BaseModel):
     Attributes:
         deltas: text deltas in each message.
         gap_ms: pause before each delta; 0 is as fast as the client reads.
+        first_ms: pause before the first delta where it is another.
         size: characters in a delta.
         reasoning: reasoning summary deltas before the messages.
         items: messages, one after the other.
@@ -30,6 +31,7 @@ class StreamShape(BaseModel):
 
     deltas: Count = 100
     gap_ms: Annotated[float, Field(ge=0, le=600_000)] = 0
+    first_ms: Annotated[float, Field(ge=0, le=600_000)] | None = None
     size: Annotated[int, Field(ge=1, le=100_000)] = 8
     reasoning: Count = 0
     items: Annotated[int, Field(ge=1, le=1000)] = 1

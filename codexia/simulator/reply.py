@@ -51,12 +51,14 @@ class Reply:
         items: the output, in order; unused when a transcript is played.
         transcript: what to play instead.
         gap_ms: pause before each delta; None leaves it to the simulator's settings.
+        first_ms: pause before the first delta; None for `gap_ms`.
         fault: what goes wrong on the way.
     """
 
     items: tuple[OutputItem, ...] = ()
     transcript: Transcript | None = None
     gap_ms: float | None = None
+    first_ms: float | None = None
     fault: Fault | None = None
 
 
@@ -104,7 +106,7 @@ def choose_reply(body: dict[str, Any]) -> Reply:
     if not turn.done and "STREAM" in turn.directives:
         shape = _stream_shape(turn.directives["STREAM"])
         items = _stream_items(body, shape)
-        return Reply(items, gap_ms=shape.gap_ms, fault=fault)
+        return Reply(items, gap_ms=shape.gap_ms, first_ms=shape.first_ms, fault=fault)
     return Reply((*_reasoning(body), *_answer(turn)), fault=fault)
 
 

@@ -137,7 +137,7 @@ def _echo(body: Mapping[str, Any]) -> dict[str, Any]:
         "error": None,
         "frequency_penalty": 0.0,
         "incomplete_details": None,
-        "instructions": orjson.Fragment(orjson.dumps(body["instructions"])),
+        "instructions": orjson.Fragment(orjson.dumps(body.get("instructions") or "")),
         "max_output_tokens": None,
         "max_tool_calls": None,
         "model": body["model"],

@@ -154,7 +154,8 @@ class ResponsesRoute:
             else:
                 steps = broken_stream(frames, fault, response) if fault else frames
                 slice_bytes = fault.size if isinstance(fault, Slice) else 0
-                await sender.send_steps(steps, gap_s, slice_bytes)
+                first_s = self._settings.first_s(reply.first_ms)
+                await sender.send_steps(steps, gap_s, slice_bytes, first_s)
             sender.ended = True
         except (asyncio.CancelledError, ConnectionError):
             self._stats.disconnects += not sender.ended

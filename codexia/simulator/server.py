@@ -27,6 +27,7 @@ from codexia.simulator.oauth_faults import (
 from codexia.simulator.oauth_login import LoginRoutes
 from codexia.simulator.oauth_token import TokenRoutes
 from codexia.simulator.plan import Plan
+from codexia.simulator.replayed import ReplayedReplies
 from codexia.simulator.responses_route import AcceptedRequest, ResponsesRoute
 from codexia.simulator.settings import Settings
 from codexia.simulator.stats import Stats
@@ -50,6 +51,7 @@ class Simulator:
     Attributes:
         stats: what it saw.
         settings: pacing; may be changed while it runs.
+        replayed: recorded replies to play instead of its own.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Simulator:
     ) -> None:
         self.stats = Stats()
         self.settings = settings or Settings()
+        self.replayed = ReplayedReplies()
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -64,7 +67,7 @@ class Simulator:
         self._denials: deque[AccessDenied] = deque()
         self._device_faults: deque[DeviceFault] = deque()
         self._authority = Authority("", self.stats, self.settings)
-        self._gate = Gate(self._authority, self.stats)
+        self._gate = Gate(self._authority, self.stats, self.settings)
         self._responses = ResponsesRoute(self._gate, self.stats, self.settings)
         self._sockets = WebSocketRoute(self._gate, self.stats, self.settings, self._responses)
 
@@ -87,6 +90,11 @@ class Simulator:
     def accepted(self) -> list[AcceptedRequest]:
         """The last accepted `/responses` requests, oldest first."""
         return list(self._responses.accepted)
+
+    @property
+    def refresh_token_reuses(self) -> list[dict[str, float]]:
+        """When refresh tokens were used twice, oldest first; a reset leaves them alone."""
+        return list(self._authority.reuses)
 
     def issue_credentials(self, expires_in_s: float = GRANT_LIFETIME_S) -> dict[str, Any]:
         """Return a fresh login with exactly the keys of `auth.json`."""
@@ -161,7 +169,9 @@ class Simulator:
             await self._runner.cleanup()
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=[self._counted])
+        application = web.Application(
+            client_max_size=BODY_LIMIT_BYTES, middlewares=[self._counted, self.replayed.middleware]
+        )
         token_routes = TokenRoutes(self._authority, self.stats, self._oauth_faults)
         login_routes = LoginRoutes(
             self._authority, self.stats, self.settings, self._denials, self._device_faults

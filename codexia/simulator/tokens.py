@@ -11,6 +11,7 @@ import base64
 import hashlib
 import secrets
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ PLAN_TYPE = "pro"
 GRANT_LIFETIME_S = 864_000
 CODE_LIFETIME_S = 600
 SCOPE = "openid profile email offline_access"
+KEPT_REUSES = 1000
 
 
 class GrantRefused(Exception):
@@ -53,6 +55,13 @@ class RefreshToken:
 
     family: Family
     used_at: float | None = None
+
+    @property
+    def reuse(self) -> dict[str, float]:
+        """When it was used first and when once more, now, in unix seconds."""
+        now = time.time()
+        ago_s = 0.0 if self.used_at is None else time.monotonic() - self.used_at
+        return {"used_at": now - ago_s, "reused_at": now}
 
 
 @dataclass(slots=True)
@@ -104,7 +113,11 @@ class PendingCode:
 
 
 class Authority:
-    """Issues and judges tokens; counts refreshes and reuse in `stats`."""
+    """Issues and judges tokens; counts refreshes and reuse in `stats`.
+
+    Attributes:
+        reuses: the last refresh tokens that were used twice, as `RefreshToken.reuse` has it.
+    """
 
     def __init__(self, issuer: str, stats: Stats, settings: Settings) -> None:
         self.issuer = issuer
@@ -113,6 +126,7 @@ class Authority:
         self._access: dict[str, AccessToken] = {}
         self._refresh: dict[str, RefreshToken] = {}
         self._codes: dict[str, PendingCode] = {}
+        self.reuses: deque[dict[str, float]] = deque(maxlen=KEPT_REUSES)
 
     def issue(self, expires_in_s: float = GRANT_LIFETIME_S) -> Grant:
         """Return the tokens of a fresh login."""
@@ -129,6 +143,7 @@ class Authority:
             raise GrantRefused("refresh_token_invalidated", "Unknown refresh token.", 401)
         if known.used_at is not None and not self._is_in_grace(known.used_at):
             self._stats.refresh_token_reuse += 1
+            self.reuses.append(known.reuse)
             known.family.alive = False
             message = (
                 "Your refresh token has already been used to generate a new access token. "
@@ -226,7 +241,7 @@ def pkce_challenge(code_verifier: str) -> str:
 def _jwt(claims: dict[str, Any]) -> str:
     """Return an unsigned token: clients read the claims and cannot check the signature."""
     head = orjson.dumps({"alg": "none", "typ": "JWT"})
-    return ".".join([_base64url(head), _base64url(orjson.dumps(claims)), "simulated"])
+    return ".".join(map(_base64url, [head, orjson.dumps(claims), b"simulated"]))
 
 
 def _base64url(content: bytes) -> str:

@@ -273,7 +273,8 @@ class _Conversation:
             gap_s = self._route.settings.gap_s(reply.gap_ms if reply else 0)
             if closing is not None:
                 steps = (step for _, step in zip(range(closing.after), steps, strict=False))
-            await sender.send_steps(steps, gap_s, 0)
+            first_s = self._route.settings.first_s(reply.first_ms if reply else None)
+            await sender.send_steps(steps, gap_s, 0, first_s)
             if closing is not None or not sender.ended:
                 sender.ended = True
                 await self._socket.close(code=closing.code if closing else 1000)

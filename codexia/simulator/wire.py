@@ -53,27 +53,37 @@ class EventSender:
             self._count(batch)
             await asyncio.sleep(0)  # a fast reader would otherwise keep the loop to itself
 
-    async def send_steps(self, steps: Iterator[Step], gap_s: float, slice_bytes: int) -> None:
+    async def send_steps(
+        self,
+        steps: Iterator[Step],
+        gap_s: float,
+        slice_bytes: int,
+        first_s: float | None = None,
+    ) -> None:
         """Send one frame at a time.
 
         Args:
             steps: frames and orders.
             gap_s: pause before each delta, kept against a fixed schedule so that it never drifts.
             slice_bytes: size of the writes that a frame is cut into; 0 leaves it whole.
+            first_s: pause before the first delta; None for `gap_s`.
         """
         loop = asyncio.get_running_loop()
         due = loop.time()
+        pause_s = gap_s if first_s is None else first_s
         for step in steps:
             match step:
                 case Pause():
                     await pause(step.for_s)
                     due = loop.time()
                 case Abort():
-                    await self._abort(step.reset)
+                    self.ended = True
+                    await abort(self._transport, reset=step.reset)
                     return
                 case _:
                     if gap_s and is_delta(step):
-                        due += gap_s
+                        due += pause_s
+                        pause_s = gap_s
                         await asyncio.sleep(due - loop.time())
                     await self._write(step, slice_bytes)
                     self._count([step])
@@ -92,20 +102,19 @@ class EventSender:
             self.ended = True
             self._stats.responses_completed += 1
 
-    async def _abort(self, reset: bool) -> None:
-        """Close without the end of the body, after what was written has left the process."""
-        self.ended = True
-        transport = self._transport
-        if transport is None:
-            return
-        for _ in range(FLUSH_CHECKS):
-            if not transport.get_write_buffer_size():
-                break
-            await asyncio.sleep(0.001)
-        if reset:
-            sock = transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
-        transport.abort()
+
+async def abort(transport: asyncio.Transport | None, *, reset: bool) -> None:
+    """Close without the end of the body, after what was written has left the process."""
+    if transport is None:
+        return
+    for _ in range(FLUSH_CHECKS):
+        if not transport.get_write_buffer_size():
+            break
+        await asyncio.sleep(0.001)
+    if reset:
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
+    transport.abort()
 
 
 async def pause(for_s: float | None) -> None:

@@ -29,6 +29,7 @@ class Catalogue:
 
     Attributes:
         models: in the backend's order, hidden ones included; empty until they are known.
+        document: as the backend sent it; b"" until it is known.
         problem: why they are not known, "" when they are.
     """
 
@@ -40,6 +41,7 @@ class Catalogue:
         changed: Callable[[], None],
     ) -> None:
         self.models: tuple[Model, ...] = ()
+        self.document = b""
         self.problem = ""
         self._login = login
         self._upstream = upstream
@@ -90,6 +92,7 @@ class Catalogue:
         if reply.status_code == 304:
             return
         self.models = _parse(object_of_reply(reply))
+        self.document = reply.content
         self.problem = ""
         self._etag = reply.headers.get("etag", "")
         logger.info("catalogue fetched models=%s", len(self.models))

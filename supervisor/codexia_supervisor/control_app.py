@@ -28,6 +28,7 @@ from codexia_supervisor.control_calls import (
 )
 from codexia_supervisor.ending_calls import ending_routes
 from codexia_supervisor.file_calls import file_routes
+from codexia_supervisor.recording_calls import recording_routes
 from codexia_supervisor.response_calls import response_routes
 from codexia_supervisor.share_calls import share_routes
 
@@ -43,8 +44,10 @@ if TYPE_CHECKING:
     from codexia_supervisor.account import Account
     from codexia_supervisor.batches.batches import Batches
     from codexia_supervisor.batches.dispatcher import Dispatcher
+    from codexia_supervisor.catalogue import Catalogue
     from codexia_supervisor.ending import Ending
     from codexia_supervisor.live_config import LiveConfig
+    from codexia_supervisor.recordings import Recordings
     from codexia_supervisor.shares import Shares
     from codexia_supervisor.snapshot import SnapshotFeed
     from codexia_supervisor.stored_responses import StoredResponses
@@ -63,6 +66,8 @@ class Controlled(Protocol):
     dispatcher: Dispatcher
     config: LiveConfig
     shares: Shares
+    recordings: Recordings
+    catalogue: Catalogue
 
     def reload(self) -> None:
         """Take on what changed in config.json and auth.json."""
@@ -110,6 +115,11 @@ def create_control_app(supervisor: Controlled, counters: Counter[str]) -> ASGIAp
     async def status(_: Request) -> Response:
         return json_response(supervisor.status().model_dump_json().encode())
 
+    async def catalogue(_: Request) -> Response:
+        if not supervisor.catalogue.document:
+            raise NotFound("the account's catalogue is not known")
+        return json_response(supervisor.catalogue.document)
+
     async def metrics(_: Request) -> Response:
         return Response(supervisor.metrics(), media_type="text/plain")
 
@@ -120,12 +130,14 @@ def create_control_app(supervisor: Controlled, counters: Counter[str]) -> ASGIAp
             Route("/count_tokens", count_tokens, methods=["POST"]),
             Route("/status", status),
             Route("/metrics", metrics),
+            Route("/catalogue", catalogue),
             *account_routes(supervisor.account, supervisor.account_status),
             *share_routes(supervisor.shares),
             *ending_routes(supervisor.ending),
             *response_routes(supervisor.responses),
             *batch_routes(supervisor.batches, supervisor.dispatcher),
             *file_routes(supervisor.batches.files),
+            *recording_routes(supervisor.recordings),
             *config_routes(supervisor.config, supervisor.reload),
         ],
         exception_handlers={CodexiaError: _render, 404: _no_such_call, 405: _no_such_call},

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from pydantic import ValidationError
 
-from codexia.config import ENVIRONMENT
 from codexia.control import GenerationHello, GenerationSpec
+from codexia.processes import lives
+from codexia_supervisor.child_environment import child_environment
 
 if TYPE_CHECKING:
     import signal
@@ -26,10 +27,11 @@ STDERR: Final = 2
 """Standard output is for the one line that says where we listen."""
 
 GREETING_TIMEOUT_S: Final = 1.0
-API_KEY_VARIABLE: Final = ENVIRONMENT["api_key"]
 MAX_LINE_BYTES: Final = 65536
 
 _SOCKET_NAME = re.compile(r"generation-(\d+)\.sock")
+_UNNAMED = re.compile(r"generation-\d+\.(\d+)")
+"""A socket that its process, of that id, did not give its name yet."""
 
 
 class NoGeneration(Exception):
@@ -98,7 +100,7 @@ async def greet_all(
         directory: of the sockets.
         known: numbers that are passed over.
         remove_dead: whether the sockets of dead generations go; only who has the instance
-            lock and has started none may say so.
+            lock, and no generation under way, may say so.
     """
     greeted: list[tuple[Lifeline, socket.socket | None]] = []
     for number, path in sorted(sockets_in(directory).items()):
@@ -109,7 +111,16 @@ async def greet_all(
         except NoGeneration as absence:
             if absence.dead and remove_dead:
                 path.unlink(missing_ok=True)
+    if remove_dead:
+        _remove_unnamed(directory)
     return greeted
+
+
+def _remove_unnamed(directory: Path) -> None:
+    """Remove what processes left that were killed before they gave their socket its name."""
+    for path in list(directory.iterdir()):
+        if (found := _UNNAMED.fullmatch(path.name)) and not lives(int(found[1])):
+            path.unlink(missing_ok=True)
 
 
 async def greet(path: Path) -> tuple[Lifeline, socket.socket | None]:
@@ -172,7 +183,7 @@ def spawn(
         stdin=subprocess.PIPE,
         stdout=STDERR,
         pass_fds=(descriptor,),
-        env={name: value for name, value in os.environ.items() if name != API_KEY_VARIABLE},
+        env=child_environment(),
         start_new_session=True,
     )
     # Not asyncio's own subprocess: it kills the child when its loop closes, and a generation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codexia.files import replace_file
+from codexia.files import remove_drafts, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,6 +45,7 @@ class GenerationNumbers:
         """Begin anew: nothing of this home lives any more."""
         for file in (self._last, self._handed_over):
             file.unlink(missing_ok=True)
+            remove_drafts(file)
 
 
 def _read(file: Path) -> int:

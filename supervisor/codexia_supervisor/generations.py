@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Final
 
 from codexia.control import GenerationSpec, GenerationStatus
 from codexia_supervisor.events import Event, Gone, HandOver, Leaving, Stop, Wanted, Watched
-from codexia_supervisor.generation import greet_all, send_signal, socket_of, spawn
+from codexia_supervisor.generation import (
+    greet_all,
+    send_signal,
+    socket_of,
+    sockets_in,
+    spawn,
+)
 from codexia_supervisor.generation_numbers import GenerationNumbers
 from codexia_supervisor.listener import BindFailed, Listeners, who_listens
 from codexia_supervisor.plan import (
@@ -181,7 +187,7 @@ class Generations:
 
     async def run(self) -> None:
         """Keep the generations as desired, until `hand_over`, or the last is gone after `stop`."""
-        while not self._handed_over and (self._stop is None or self._observed):
+        while not await self._is_over():
             steps = self._plan()
             for action in steps.actions:
                 await self._carry_out(action)
@@ -191,8 +197,15 @@ class Generations:
             self._listeners.keep_only(set() if self._stop else addresses | {self._desired.address})
         if self._handed_over:
             self._numbers.hand_over(self._observed)
-        else:
+        elif not sockets_in(self._home.socket_dir):
             self._numbers.forget()
+
+    async def _is_over(self) -> bool:
+        if self._handed_over or self._stop is None or self._observed:
+            return self._handed_over
+        # One that did not answer while it was greeted has to end too, or died unseen.
+        await self._find(remove_dead=True)
+        return not self._observed
 
     @property
     def _living(self) -> tuple[Observed, ...]:

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from codexia.config import KEYS, pinned_by, read_config_file, resolve
-from codexia.control import ConfigStatus, ConfigValue
+from codexia.config_status import ConfigStatus, ConfigValue
 from codexia.errors import ConfigError
 
 if TYPE_CHECKING:

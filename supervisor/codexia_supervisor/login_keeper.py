@@ -79,6 +79,12 @@ class LoginKeeper:
         self._waiting: asyncio.Future[CodexiaError | None] | None = None
         self._wake = asyncio.Event()
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What of the login must not show."""
+        held = self._credentials
+        return (held.access_token, held.refresh_token, held.account_id) if held else ()
+
     def configure(self, path: Path, issuer: str, user_agent: str) -> None:
         """Hold the login at `path`, and refresh it with this authority from now on."""
         self._path = path

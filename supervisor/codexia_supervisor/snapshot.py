@@ -123,5 +123,7 @@ def build_snapshot(
         max_request_memory_mb=settings.max_request_memory_mb,
         log_level=settings.log_level,
         log_format=settings.log_format,
+        record=settings.record,
+        record_content=settings.record_content,
         drain_before=drain_before,
     )

@@ -28,7 +28,9 @@ from codexia_supervisor.file_watch import watch_files
 from codexia_supervisor.generations import COMMAND, Generations
 from codexia_supervisor.listener import bracketed
 from codexia_supervisor.login_keeper import LoginKeeper
+from codexia_supervisor.metrics_server import MetricsServer
 from codexia_supervisor.plan import Shape
+from codexia_supervisor.recordings import Recordings
 from codexia_supervisor.shares import Shares
 from codexia_supervisor.snapshot import SnapshotFeed, build_snapshot
 from codexia_supervisor.state_file import StateFile
@@ -65,6 +67,8 @@ class Supervisor:
         batches: the requests that may wait.
         dispatcher: hands those to the workers.
         shares: how many streams each worker may have.
+        recordings: exchanges that the operator wants to look at.
+        catalogue: the account's models.
     """
 
     def __init__(
@@ -96,7 +100,7 @@ class Supervisor:
             self._auth_file, settings.oauth_issuer, settings.user_agent, self._publish
         )
         backend = Backend(self._login, self._upstream)
-        self._catalogue = Catalogue(self._login, self._upstream, backend, self._publish)
+        self.catalogue = Catalogue(self._login, self._upstream, backend, self._publish)
         self.account = Account(self._login, backend, self._publish)
         self.feed = SnapshotFeed(build_snapshot(settings, None, "", (), settings.bind_port, 0))
         self.token_counter = TokenCounter()
@@ -113,6 +117,10 @@ class Supervisor:
         self.dispatcher = Dispatcher(self._state_file, contents, conditions, time.time)
         self.batches = Batches(self._state_file, contents, self.dispatcher, time.time)
         self.shares = Shares(self._worker_count, self._publish)
+        self.recordings = Recordings(
+            home.recordings, lambda: self.config.settings, self._known_secrets
+        )
+        self._metrics_server = MetricsServer(lambda: self.config.settings, self.metrics)
         self.ending = Ending(self._generations, restarted)
         self._login.reload()
 
@@ -136,8 +144,9 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(control.run())
             logins = group.create_task(self._login.run(self._stopping))
-            models = group.create_task(self._catalogue.run())
+            models = group.create_task(self.catalogue.run())
             account = group.create_task(self.account.run())
+            scraping = group.create_task(self._metrics_server.run())
             storing = group.create_task(self.responses.run())
             batching = group.create_task(self.batches.run())
             working = group.create_task(self.dispatcher.run())
@@ -147,6 +156,7 @@ class Supervisor:
             ending.cancel()
             models.cancel()
             account.cancel()
+            scraping.cancel()
             # Calls first, logins after: who asked for a refresh gets it, also at a hand-over.
             self.feed.close()
             self.dispatcher.close()
@@ -171,6 +181,7 @@ class Supervisor:
                 self._generations.want(_shape(settings))
             self._login.configure(self._auth_file, settings.oauth_issuer, settings.user_agent)
             self.responses.prune_soon()
+            self._metrics_server.look()
         else:
             self._login.reload()
         self._publish()
@@ -196,8 +207,9 @@ class Supervisor:
             self.config.problem,
             self._login.problem,
             self._generations.problem,
-            self._catalogue.problem,
+            self.catalogue.problem,
             self._state_file.problem,
+            self._metrics_server.problem,
         )
         return SupervisorStatus(
             version=__version__,
@@ -259,6 +271,10 @@ class Supervisor:
             return listener.address
         return f"{bracketed(settings.bind_host)}:{settings.bind_port}"
 
+    def _known_secrets(self) -> tuple[str, ...]:
+        keys = (each.key.get_secret_value() for each in self.config.settings.keys)
+        return (*self._login.secrets, *keys)
+
     def _worker_count(self) -> int:
         return sum(each.workers for each in self._generations.statuses())
 
@@ -284,14 +300,14 @@ class Supervisor:
                 settings,
                 self._login.login,
                 self._login.hint,
-                self._catalogue.models,
+                self.catalogue.models,
                 listener.bound_port if listener else self.feed.newest.bind_port,
                 self._generations.drain_before,
             ).model_copy(
                 update={"cooldowns": self.account.cooldowns, "shares": self.shares.current}
             )
         )
-        self._catalogue.look()
+        self.catalogue.look()
         self.dispatcher.wake()
         self.account.look()
         if self._generations.serving and self._address != self._announced:

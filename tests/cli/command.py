@@ -19,6 +19,7 @@ COMMANDS = (
     "completion",
     "models",
     "batches",
+    "recordings",
     "demo",
     "simulate",
 )

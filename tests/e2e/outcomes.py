@@ -100,10 +100,11 @@ def _add_body(found: Outcome, payload: dict[str, Any]) -> None:
     found.error = payload.get("error")
     found.error_id = payload.get("request_id")
     if found.status == 200:
-        found.text = _text_of_body(found.ask.dialect, payload)
+        found.text = text_of_body(found.ask.dialect, payload)
 
 
-def _text_of_body(dialect: str, payload: dict[str, Any]) -> str:
+def text_of_body(dialect: str, payload: dict[str, Any]) -> str:
+    """Return the text of a whole answer."""
     match dialect:
         case "chat":
             return payload["choices"][0]["message"]["content"]

@@ -126,6 +126,17 @@ class Service:
         """Kill the supervisor."""
         self._running().kill()
 
+    @property
+    def pid(self) -> int:
+        """The process that was started last, 0 if it has ended."""
+        return self._process.pid if self._process and self._process.poll() is None else 0
+
+    def stop(self, within_s: float) -> None:
+        """Do what `codexia daemon stop` does, and wait for the end."""
+        self._stopped.set()
+        self._running().send_signal(signal.SIGTERM)
+        self._manager.join(within_s)
+
     def log(self) -> str:
         """Return what they wrote."""
         return self._log.read_text()

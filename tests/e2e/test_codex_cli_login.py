@@ -69,6 +69,9 @@ async def test_it_runs_a_command_by_compressed_bodies(
     assert [len(each) for each in passed_on] == [len(each) for each in asked]
     assert token in orjson.dumps(passed_on[-1][-1]).decode()
     assert simulator.stats["violations"] == []
+    # It keeps the list of models, since it could read it.
+    cached = orjson.loads((tmp_path / ".codex" / "models_cache.json").read_bytes())
+    assert "gpt-5.5" in [model["slug"] for model in cached["models"]]
 
 
 def test_its_built_in_provider_runs_a_command_over_a_websocket(

@@ -16,6 +16,7 @@ from tests.e2e.processes import Simulator, running_simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 CASES: dict[str, Any] = {}
 
@@ -316,6 +317,56 @@ def _(live: LiveGateway, *_: Simulator) -> None:
         return any('"logger":"codexia.access"' in line for line in live.lines[before:])
 
     live.in_force(logged)
+
+
+@case("metrics_bind")
+def _(live: LiveGateway, *_: Simulator) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def serves() -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port)) == 0
+
+    live.save(metrics_bind=f"127.0.0.1:{port}")
+    live.in_force(serves)
+    live.save()
+    live.in_force(lambda: not serves())
+
+
+@case("record")
+def _(live: LiveGateway, *_: Simulator) -> None:
+    live.save(record="errors")
+    live.in_force(lambda: live.ask(tools="no tools").status_code == 400 and _recorded(live))
+
+
+@case("record_content")
+def _(live: LiveGateway, *_: Simulator) -> None:
+    live.save(record="all", record_content=False)
+
+    def recorded_without() -> bool:
+        live.ask("SAY[[live-canary]]")
+        files = _recorded(live)
+        return bool(files) and "live-canary" not in files[-1].read_text()
+
+    live.in_force(recorded_without)
+
+
+@case("record_max_mb")
+def _(live: LiveGateway, *_: Simulator) -> None:
+    def size_after(prompt: str) -> int:
+        live.ask(prompt)
+        return sum(path.stat().st_size for path in _recorded(live))
+
+    live.save(record="all")
+    live.in_force(lambda: size_after("x" * 250_000) > 2**20)
+    live.save(record="all", record_max_mb=1)
+    live.in_force(lambda: 0 < size_after("SAY[[hi]]") <= 2**20)
+
+
+def _recorded(live: LiveGateway) -> list[Path]:
+    return sorted((live.home / "recordings").glob("*.json"))
 
 
 def _settled_at(live: LiveGateway, key: str, value: Any) -> bool:

@@ -9,10 +9,12 @@ import httpx
 import openai
 import pytest
 
+from codexia.simulator.catalogue import models_for
 from tests.e2e.processes import log_in, running_gateway, wait_until, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.e2e.processes import Gateway, Simulator
 
@@ -50,6 +52,24 @@ def sent(simulator: Simulator) -> tuple[str, str | None]:
     """Return the model and the effort that the backend was last asked for."""
     body = simulator.requests()[-1]["body"]
     return body["model"], (body.get("reasoning") or {}).get("effort")
+
+
+def test_codex_cli_is_told_the_backends_own_entries(gateway: Gateway, gpt: openai.OpenAI):
+    reply = httpx.get(f"{gateway.url}/v1/models?client_version=0.169.0", trust_env=False)
+    told = {entry["slug"]: entry for entry in reply.json()["models"]}
+    assert list(told) == [model.id for model in gpt.models.list()]
+    backends = {entry["slug"]: entry for entry in models_for((0, 169, 0))}
+    assert told["gpt-6-sol"] == backends["gpt-6-sol"]
+    assert told["fast"] == {**backends["gpt-6-luna"], "slug": "fast"}
+
+
+def test_codex_cli_is_told_nothing_while_the_catalogue_is_not_known(
+    simulator: Simulator, tmp_path: Path
+):
+    with running_gateway(tmp_path, simulator, "--workers", "1") as gateway:
+        reply = httpx.get(f"{gateway.url}/v1/models?client_version=0.169.0", trust_env=False)
+        assert reply.status_code == 404
+        assert httpx.get(f"{gateway.url}/v1/models", trust_env=False).status_code == 200
 
 
 def test_aliases_are_listed_after_the_models(gpt: openai.OpenAI, claude: anthropic.Anthropic):

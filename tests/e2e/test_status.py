@@ -257,6 +257,29 @@ def test_used_up_plan_costs_no_more_calls_until_quota_returns(
     wait_until(lambda: ask(curious).status_code == 200, "requests go through", 5)
 
 
+def test_plan_that_is_used_up_within_a_stream_is_known_after_it(
+    curious: Gateway, simulator: Simulator
+):
+    prompt = "STREAM[[deltas=30 gap_ms=10]] FAULT[[failed after=20 code=usage_limit_reached]]"
+    body = {
+        "model": "gpt-5.5",
+        "stream": True,
+        "messages": [{"role": "user", "content": prompt}],
+    }
+    url, headers = f"{curious.url}/v1/chat/completions", {"authorization": f"Bearer {KEY}"}
+    with httpx.stream("POST", url, json=body, headers=headers, trust_env=False) as reply:
+        lines = reply.iter_lines()
+        assert '"role":"assistant"' in next(lines)
+        change_plan(simulator, **USED_UP)
+        assert '"code":"usage_limit_reached"' in "".join(lines)
+    wait_until(lambda: get_status(curious)["limit"], "the limit")
+    calls = asked_of_backend(simulator)
+    assert ask(curious).status_code == 429
+    assert asked_of_backend(simulator) == calls
+    change_plan(simulator, limit_reached=False)
+    wait_until(lambda: get_status(curious)["limit"] is None, "quota is back")
+
+
 def test_limit_of_one_model_leaves_the_others_alone(curious: Gateway, simulator: Simulator):
     spark = {**USED_UP, "limit_name": "Luna", "metered_feature": "codex_luna"}
     change_plan(simulator, additional=[{**spark, "model": "gpt-6-luna"}])

@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,7 +19,6 @@ from tests.e2e.test_vendor_sdks import PIXEL, WEATHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.e2e.processes import Gateway, Simulator
 
@@ -103,9 +103,16 @@ def stopped(pid: int) -> Iterator[None]:
     """Let a worker stand still, so that the other one serves."""
     os.kill(pid, signal.SIGSTOP)
     try:
+        # On a busy machine its other threads go on for a while, and take connections.
+        wait_until(lambda: threads_stand_still(pid), "every thread stands still")
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def threads_stand_still(pid: int) -> bool:
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 def test_chain_with_tools_over_two_workers_and_a_restart(simulator: Simulator, home: Path):

@@ -354,15 +354,20 @@ async def test_killed_worker_ends_only_its_own_sockets(fresh: Gateway):
     prompt, expected = paced(deltas=100, gap_ms=20)
     victim = fresh.worker_pids()[0]
 
+    opened = asyncio.Semaphore(0)
+
     async def turn() -> str:
         try:
             async with connected(fresh.url) as socket:
+                opened.release()
                 return (await socket.turn(input=prompt)).text
         except ConnectionClosed:
             return "broken"
 
     async with asyncio.TaskGroup() as group:
         turns = [group.create_task(turn()) for _ in range(40)]
+        for _ in turns:
+            await opened.acquire()
         async with session() as http:
             assert (await receive(http, fresh.url, "responses", "SAY[[on]]")).text == "on"
         os.kill(victim, signal.SIGKILL)

@@ -7,20 +7,22 @@ gives the same inputs again. With atheris installed, `--guided` lets coverage le
 from __future__ import annotations
 
 import argparse
+import importlib
 import random
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.fuzz.mutations import mutated
-from tests.fuzz.targets import SEEDS, TARGETS
+from tests.fuzz.mutations import LONGEST_BYTES, mutated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HANG_S = 5.0
+INSTRUMENTED = ["codexia", "codexia_supervisor", "codexia_workers"]
 
 
 class Hang(Exception):
@@ -29,24 +31,31 @@ class Hang(Exception):
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("target", choices=sorted(TARGETS))
+    parser.add_argument("target", nargs="?", default="")
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--guided", action="store_true", help="by coverage, with atheris")
     given = parser.parse_args()
-    if given.guided:
-        run_guided(given.target, given.inputs)
+    atheris = _atheris() if given.guided else None
+    targets = _targets(atheris)
+    if given.target not in targets.TARGETS:
+        parser.error(f"TARGET is one of {', '.join(targets.TARGETS)}")
+    target, seeds = targets.TARGETS[given.target], targets.SEEDS[given.target]
+    if atheris:
+        run_guided(atheris, target, seeds, given.inputs)
     else:
-        sys.stdout.write(run(given.target, given.inputs, given.seed) + "\n")
+        sys.stdout.write(run(given.target, target, seeds, given.inputs, given.seed) + "\n")
 
 
-def run(name: str, inputs: int, seed: int) -> str:
+def run(
+    name: str, target: Callable[[bytes], None], seeds: list[bytes], inputs: int, seed: int
+) -> str:
     """Return what was seen; leave with an error and the input where one failed."""
-    chance, target = random.Random(seed), TARGETS[name]
+    chance = random.Random(seed)
     slowest_s, started = 0.0, time.monotonic()
     signal.signal(signal.SIGALRM, _hang)
     for number in range(inputs):
-        data = mutated(chance, SEEDS[name])
+        data = mutated(chance, seeds)
         before = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, HANG_S)
         try:
@@ -65,15 +74,31 @@ def run(name: str, inputs: int, seed: int) -> str:
     )
 
 
-def run_guided(name: str, inputs: int) -> None:
+def run_guided(
+    atheris: Any, target: Callable[[bytes], None], seeds: list[bytes], inputs: int
+) -> None:
+    """Begin from the seeds and follow the coverage; an input that fails is saved as `crash-...`."""
+    with tempfile.TemporaryDirectory(prefix="codexia-fuzz-") as corpus:
+        for number, seed in enumerate(seeds):
+            Path(corpus, f"seed-{number}").write_bytes(seed)
+        limits = [f"-runs={inputs}", f"-timeout={HANG_S:.0f}", f"-max_len={LONGEST_BYTES}"]
+        atheris.Setup([sys.argv[0], *limits, corpus], target)
+        atheris.Fuzz()
+
+
+def _atheris() -> Any:
     try:
-        import atheris  # type: ignore[import-not-found]  # noqa: PLC0415
+        return importlib.import_module("atheris")
     except ImportError:
         sys.exit("atheris is not installed; run without --guided, or `pip install atheris`")
-    target: Callable[[bytes], Any] = atheris.instrument_func(TARGETS[name])
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], f"-runs={inputs}", f"-timeout={HANG_S:.0f}"], target)
-    atheris.Fuzz()
+
+
+def _targets(atheris: Any) -> Any:
+    """Return the module of the targets, what they call instrumented if atheris is to lead."""
+    if atheris is None:
+        return importlib.import_module("tests.fuzz.targets")
+    with atheris.instrument_imports(include=INSTRUMENTED):
+        return importlib.import_module("tests.fuzz.targets")
 
 
 def _hang(*_: object) -> None:

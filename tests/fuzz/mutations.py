@@ -45,6 +45,16 @@ def _place(chance: random.Random, data: bytes) -> tuple[int, int]:
     return start, min(len(data), start + chance.choice((1, 1, 2, 8, 64, 512)))
 
 
+def _value(chance: random.Random, data: bytes) -> tuple[int, int] | None:
+    """Return where a value is, in the line at some place: to look at all lines takes too long."""
+    place = chance.randrange(len(data) + 1)
+    start, end = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place)
+    values = [
+        match.span() for match in _VALUE.finditer(data, start, end if end >= 0 else len(data))
+    ]
+    return chance.choice(values) if values else None
+
+
 def flip(chance: random.Random, data: bytes, _: list[bytes]) -> bytes:
     if not data:
         return data
@@ -69,13 +79,11 @@ def insert(chance: random.Random, data: bytes, _: list[bytes]) -> bytes:
 
 def exchange(chance: random.Random, data: bytes, _: list[bytes]) -> bytes:
     """Put another value in place of one; the rest stays valid JSON."""
-    values = [match.span() for match in _VALUE.finditer(data)]
-    if not values:
+    found, other = _value(chance, data), _value(chance, data)
+    if found is None or other is None:
         return data
-    start, end = chance.choice(values)
-    other_start, other_end = chance.choice(values)
-    value = chance.choice((data[other_start:other_end], chance.choice(TOKENS)))
-    return data[:start] + value + data[end:]
+    value = chance.choice((data[slice(*other)], chance.choice(TOKENS)))
+    return data[: found[0]] + value + data[found[1] :]
 
 
 def splice(chance: random.Random, data: bytes, seeds: list[bytes]) -> bytes:

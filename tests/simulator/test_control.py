@@ -118,6 +118,16 @@ def test_expire_hits_all_tokens_so_far(control):
     assert respond(control, after).status_code == 200
 
 
+def test_forgiven_findings_are_counted_and_served(control):
+    credentials = control.post("/credentials").json()
+    control.post("/forgive", json={"kinds": ["instructions"]})
+    assert respond(control, credentials, instructions=None).status_code == 200
+    assert respond(control, credentials, store=True).status_code == 400
+    control.post("/forgive", json={"kinds": []})
+    assert respond(control, credentials, instructions=None).status_code == 400
+    assert control.get("/stats").json()["violation_count"] == 3
+
+
 @pytest.mark.parametrize("fault", [{"kind": "503"}, "503"])
 def test_fault_is_queued(control, fault):
     credentials = control.post("/credentials").json()

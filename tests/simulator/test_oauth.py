@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -149,6 +150,8 @@ async def test_refresh_token_reuse_is_counted_and_kills_the_family(backend):
     assert code_of(await refresh(backend, second)) == (401, "refresh_token_invalidated")
     assert backend.simulator.stats.refresh_token_reuse == 1
     assert backend.simulator.stats.refreshes == 1
+    [reuse] = (await backend.client.get(f"{backend.simulator.url}/simulator/reuses")).json()
+    assert time.time() - 5 < reuse["used_at"] < reuse["reused_at"] <= time.time()
 
 
 async def test_other_logins_outlive_a_killed_family(backend):

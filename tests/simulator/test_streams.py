@@ -121,3 +121,8 @@ async def test_client_that_leaves_after_the_terminal_event_is_no_disconnect(
         await reader.readuntil(b"event: response.completed")
     await until(lambda: stats.open_streams == 0)
     assert (stats.disconnects, stats.responses_completed) == (0, 1)
+
+
+async def test_first_delta_has_its_own_pause(backend, raw_post):
+    async with raw_post(backend, "STREAM[[deltas=3 gap_ms=60000 first_ms=0]]") as reader:
+        await reader.readuntil(b"response.output_text.delta")

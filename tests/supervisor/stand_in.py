@@ -36,8 +36,10 @@ leaving = threading.Event()
 def greet():
     path = spec["generation_socket"]
     server = socket.socket(socket.AF_UNIX)
-    server.bind(path)
+    # As a real one does: a socket that refuses is taken for a dead one's, and removed.
+    server.bind(f"{path}.{os.getpid()}")
     server.listen()
+    Path(f"{path}.{os.getpid()}").rename(path)
     hello = {
         key: spec[key] for key in ("generation", "version", "workers", "bind_host", "bind_port")
     }
@@ -47,6 +49,8 @@ def greet():
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))
         connection.sendmsg([orjson.dumps(hello) + b"\n"], [] if leaving.is_set() else [rights])
         supervisors.append(connection)
+        if leaving.is_set() and not hello["leaving"]:
+            leave()  # told to while it greeted
 
 
 def watch():

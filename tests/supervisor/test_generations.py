@@ -203,6 +203,20 @@ def test_idle_supervisor_stops_soon_and_leaves_nothing(
     assert [path.name for path in running.home.run.iterdir()] == ["supervisor.lock"]
 
 
+def test_generation_that_died_unseen_leaves_nothing(supervise: Supervise) -> None:
+    running = supervise("bind_port=0")
+    unseen = running.ready(1).generations[0].pid
+    os.kill(unseen, signal.SIGSTOP)
+    running.kill()
+    unnamed = running.home.socket_dir / f"generation-9.{running.process.pid}"
+    unnamed.touch()
+    running.start()
+    running.ready(2)
+    os.kill(unseen, signal.SIGKILL)
+    assert running.stop() == 0
+    assert [path.name for path in running.home.run.iterdir()] == ["supervisor.lock"]
+
+
 def test_running_streams_hold_up_the_first_signal_and_not_the_second(
     supervise: Supervise,
 ) -> None:

@@ -1,8 +1,10 @@
 """A generation's main process without Granian: `lifeline_process.py SOCKET ORPHANED_AFTER_S`.
 
-At SIGTERM it stops as Granian's does, says so on its output, and ends once its input does.
+At SIGTERM it stops as Granian's does, says so on its output, and ends once its input does. At
+SIGUSR1 it forks as Granian does for a worker, and says the pid of that.
 """
 
+import os
 import signal
 import socket
 import sys
@@ -40,7 +42,15 @@ def stop(*_):
     say("ready to stop")
 
 
+def fork(*_):
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    say(child)
+
+
 signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGUSR1, fork)
 generation.start()
 say("up")
 sys.stdin.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -102,6 +103,24 @@ def test_generation_waits_for_its_workers_to_be_ready(start: Callable[..., Gener
             for each in (worker, late):
                 each.sendall(READY_TO_STOP)
             assert generation.says() == "ready to stop"
+
+
+def test_end_of_the_main_process_is_noticed_whatever_its_workers_do(
+    start: Callable[..., Generation],
+):
+    generation = start()
+    earlier, _, descriptors = generation.greet()
+    with earlier, socket.socket(fileno=descriptors[0]), socket.socket(socket.AF_UNIX) as later:
+        generation.process.send_signal(signal.SIGUSR1)
+        worker = int(generation.says())
+        try:
+            generation.process.kill()
+            generation.process.wait(DEADLINE_S)
+            assert earlier.recv(64) == b""
+            with pytest.raises(ConnectionRefusedError):
+                later.connect(str(generation.path))
+        finally:
+            os.kill(worker, signal.SIGKILL)
 
 
 def test_generation_that_no_supervisor_wants_stops_by_itself(start: Callable[..., Generation]):

@@ -6,18 +6,18 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import aiohttp
 import pytest
 
 from codexia.errors import SupervisorUnavailable
 from codexia_workers import supervisor_calls
+from codexia_workers.control_connection import Patience
 from codexia_workers.supervisor_calls import SupervisorCalls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-TIMEOUT = aiohttp.ClientTimeout(total=5)
+PATIENCE = Patience(total_s=5)
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
 
 
@@ -48,13 +48,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def calls(path: Path) -> AsyncIterator[SupervisorCalls]:
-    async with SupervisorCalls(str(path)) as calls:
-        yield calls
+def calls(path: Path) -> SupervisorCalls:
+    return SupervisorCalls(str(path))
 
 
 async def call(calls: SupervisorCalls, *, repeatable: bool = False) -> bytes:
-    async with calls.calling("POST", "/refresh", b"{}", TIMEOUT, repeatable=repeatable) as reply:
+    async with calls.calling("POST", "/refresh", b"{}", PATIENCE, repeatable=repeatable) as reply:
         return await reply.read()
 
 
@@ -87,6 +86,41 @@ async def test_call_that_broke_off_is_made_again_only_if_that_does_no_harm(
         with pytest.raises(SupervisorUnavailable, match=r"needed for this \(/refresh\)"):
             await call(calls)
     assert control.calls == 1
+
+
+async def test_answer_may_come_before_the_end_of_what_is_sent(
+    calls: SupervisorCalls, path: Path
+) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"more"
+            await asyncio.sleep(0)
+
+    async with (
+        Control().at(path),
+        calls.calling("POST", "/files", endless(), PATIENCE, repeatable=False) as reply,
+    ):
+        assert await reply.read() == b"ok"
+
+
+async def test_supervisor_that_says_nothing_is_unavailable_in_the_end(
+    calls: SupervisorCalls, path: Path
+) -> None:
+    said_nothing = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the worker gives up
+        writer.close()
+        said_nothing.set()
+
+    async with await asyncio.start_unix_server(listen, path):
+        with pytest.raises(SupervisorUnavailable):
+            async with calls.calling(
+                "GET", "/batches", b"", Patience(silence_s=0.1), repeatable=True
+            ):
+                pass
+        async with asyncio.timeout(5):
+            await said_nothing.wait()
 
 
 async def test_nobody_waits_once_there_was_no_supervisor_for_long(

@@ -8,6 +8,7 @@ The kernel still wakes it for every new connection, and it finds none.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
@@ -33,7 +34,7 @@ class Accepting:
         """Do what a snapshot says of this generation."""
         draining = snapshot.drain_before > self._spec.generation
         if self._stopped and not draining:
-            os.kill(os.getppid(), signal.SIGTERM)
+            _end_generation()
         # On an address that is given up nobody else accepts; there we do until the end.
         elif draining and _address(snapshot) == _address(self._spec.snapshot):
             self.stop()
@@ -60,6 +61,13 @@ def stop_accepting(generation_socket: str) -> None:
         unreachable.setblocking(False)
         for number in listening:
             os.dup2(unreachable.fileno(), number, inheritable=False)
+
+
+def _end_generation() -> None:
+    """Tell the main process to stop. An orphan has another parent, which may be any process."""
+    main = multiprocessing.parent_process()
+    if main is not None and main.pid is not None and main.pid == os.getppid():
+        os.kill(main.pid, signal.SIGTERM)
 
 
 def _address(snapshot: Snapshot) -> tuple[str, int]:

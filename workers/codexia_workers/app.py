@@ -29,6 +29,7 @@ from codexia_workers.local_auth import Protected
 from codexia_workers.message_batches import MessageBatches
 from codexia_workers.metrics import Metrics
 from codexia_workers.openai_batches import OpenAIBatches
+from codexia_workers.recorder import Recorder
 from codexia_workers.refresh_login import RefreshLogin
 from codexia_workers.request_memory import RequestMemory
 from codexia_workers.response_resources import (
@@ -74,6 +75,7 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
                 group.create_task(worker.observed.run()),
                 group.create_task(worker.admission.run()),
                 group.create_task(worker.breathing.run()),
+                group.create_task(worker.recordings.run()),
                 group.create_task(runner.run()),
                 group.create_task(exit_with(spec.generation_socket, leave)),
             )
@@ -130,7 +132,7 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
         default=_nothing_here,
         lifespan=lifespan,
     )
-    return AccessLog(RequestMemory(Gate(router, worker), worker), worker)
+    return AccessLog(Recorder(RequestMemory(Gate(router, worker), worker), worker), worker)
 
 
 class ByMethod:

@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
 import orjson
 
 from codexia.batches import Assignment, WorkOffer
 from codexia.errors import CodexiaError, SupervisorUnavailable
 from codexia.ndjson import LineSplitter
 from codexia_workers.batch_item import failed_outcome, run_item
-from codexia_workers.supervisor_calls import CONNECT_TIMEOUT_S
+from codexia_workers.control_connection import Patience
 from codexia_workers.worker import RECONNECT_S
 
 if TYPE_CHECKING:
@@ -113,12 +112,11 @@ class BatchRunner:
             holding=(*self._running, *self._outcomes),
         )
         content = offer.model_dump_json().encode()
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
-        async with self._worker.calling("POST", "/work", content, timeout) as reply:
+        async with self._worker.calling("POST", "/work", content, Patience()) as reply:
             if reply.status != 200:
                 raise SupervisorUnavailable(f"no work is given: status {reply.status}")
             splitter = LineSplitter()
-            async for chunk in reply.content.iter_any():
+            async for chunk in reply.chunks():
                 for line in splitter.feed(chunk):
                     self._take(Assignment.model_validate(orjson.loads(line)), items)
 

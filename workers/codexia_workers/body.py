@@ -11,7 +11,14 @@ import zstandard
 
 from codexia.errors import BadRequest, RequestTimeout, RequestTooLarge, UnsupportedMediaType
 from codexia_workers.answers import header
-from codexia_workers.request_memory import hold_memory
+from codexia_workers.decoded import (
+    MAX_NESTING,
+    MOST_PER_BYTE,
+    TooDeep,
+    decoded_bytes,
+    most_decoded_bytes,
+)
+from codexia_workers.request_memory import check_memory, hold_memory, room_for
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
@@ -21,8 +28,8 @@ MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 
 MAX_ZSTD_WINDOW_BYTES: Final = 128 * 1024 * 1024
 
-MAX_NESTING: Final = 200
-"""Levels of a body. orjson decodes 1024 but encodes 254, and what we send adds some of its own."""
+MAX_DECODED_BYTES: Final = 512 * 1024 * 1024
+"""Of a body whatever room there is; the largest of texts and images stay far below."""
 
 MIN_BYTES_PER_S: Final = 16 * 1024
 """What earns a body a second more than `body_timeout_s`. Slower ones only hold a place."""
@@ -82,9 +89,9 @@ async def read_json(scope: Scope, receive: Receive) -> dict[str, Any]:
     body = await _read(scope, IncomingBody(scope, receive))
     encoding = header(scope, b"content-encoding").lower()
     if encoding not in {b"", b"identity"}:
-        body = _decompress(body, encoding)
+        body = decompressed(body, encoding)
         hold_memory(scope, len(body))
-    return decode_json(body)
+    return decode_json(body, scope)
 
 
 def require_json(scope: Scope) -> None:
@@ -98,12 +105,19 @@ def require_json(scope: Scope) -> None:
         raise UnsupportedMediaType("send the body as JSON, with `content-type: application/json`")
 
 
-def decode_json(body: bytes) -> dict[str, Any]:
+def decode_json(body: bytes, scope: Scope | None = None) -> dict[str, Any]:
     """Return the JSON object that a body, or a message of a WebSocket, is.
+
+    Args:
+        body: as it was sent, decompressed.
+        scope: of the request whose memory it counts as.
 
     Raises:
         BadRequest: it is none, or is nested deeper than `MAX_NESTING`.
+        RequestTooLarge: it may take more than `MAX_DECODED_BYTES`.
+        Overloaded: there is no memory for what it may take.
     """
+    _check_size(body, scope)
     try:
         decoded: object = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -111,11 +125,27 @@ def decode_json(body: bytes) -> dict[str, Any]:
     if not isinstance(decoded, dict):
         raise BadRequest("the body must be a JSON object", code="invalid_json")
     payload: dict[str, Any] = decoded  # pyright: ignore[reportUnknownVariableType]
-    if _is_deep(payload):
+    try:
+        size = decoded_bytes(payload)
+    except TooDeep as error:
         raise BadRequest(
             f"the body is nested deeper than {MAX_NESTING} levels", code="invalid_json"
-        )
+        ) from error
+    if scope is not None:
+        hold_memory(scope, size)
     return payload
+
+
+def _check_size(body: bytes, scope: Scope | None) -> None:
+    """Return if there is room for whatever a body may become."""
+    room_bytes = MAX_DECODED_BYTES if scope is None else min(MAX_DECODED_BYTES, room_for(scope))
+    if len(body) * MOST_PER_BYTE <= room_bytes:
+        return
+    most = most_decoded_bytes(body)
+    if most > MAX_DECODED_BYTES:
+        raise RequestTooLarge("the body holds too many values")
+    if scope is not None:
+        check_memory(scope, most)
 
 
 async def _read(scope: Scope, incoming: IncomingBody) -> bytes:
@@ -131,7 +161,14 @@ async def _read(scope: Scope, incoming: IncomingBody) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _decompress(body: bytes, encoding: bytes) -> bytes:
+def decompressed(body: bytes, encoding: bytes) -> bytes:
+    """Return a body as it was before it was encoded.
+
+    Raises:
+        BadRequest: it is not in that encoding.
+        RequestTooLarge: it is over `MAX_BODY_BYTES`.
+        UnsupportedMediaType: there is no such encoding here.
+    """
     try:
         match encoding:
             case b"" | b"identity":
@@ -166,16 +203,6 @@ def _unzstd(body: bytes) -> bytes:
     if len(decoded) > MAX_BODY_BYTES:
         raise RequestTooLarge(_too_large())
     return decoded
-
-
-def _is_deep(payload: dict[str, Any]) -> bool:
-    level: list[dict[str, Any] | list[Any]] = [payload]
-    for _ in range(MAX_NESTING):
-        members = [each.values() if isinstance(each, dict) else each for each in level]
-        level = [member for some in members for member in some if type(member) in (dict, list)]
-        if not level:
-            return False
-    return True
 
 
 def _too_large() -> str:

@@ -1,10 +1,11 @@
-"""`/v1/models` in both vendors' shapes."""
+"""`/v1/models` in both vendors' shapes, and in that of the backend's own catalogue."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from starlette.datastructures import QueryParams
 
 from codexia.errors import BadRequest, NotFound
@@ -15,11 +16,13 @@ from codexia_workers.serving import serving_of
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from codexia.models import Model
+    from codexia.models import Model, ModelTable
     from codexia_workers.worker import Worker
 
 CREATED_AT: Final = 1767225600
 """2026-01-01; the backend's catalogue has no dates, and clients insist on one."""
+
+TIMEOUT_S: Final = 10.0
 
 DEFAULT_PAGE: Final = 20
 MAX_PAGE: Final = 1000
@@ -43,11 +46,15 @@ class ListModels:
         if allowed is not None:
             # An alias is listed for those who may use what it means.
             models = [each for each in models if serving.models.resolve(each.id).id in allowed]
+        query = QueryParams(scope["query_string"])
+        if envelope_of(scope) == "openai" and "client_version" in query:
+            await send_json(scope, send, await self._catalogue(models, serving.models))
+            return
         if envelope_of(scope) == "openai":
             data = [_openai_model(model) for model in models]
             await send_json(scope, send, {"object": "list", "data": data})
             return
-        page, has_more = _page(models, QueryParams(scope["query_string"]))
+        page, has_more = _page(models, query)
         payload = {
             "data": [_anthropic_model(model) for model in page],
             "has_more": has_more,
@@ -55,6 +62,28 @@ class ListModels:
             "last_id": page[-1].id if page else None,
         }
         await send_json(scope, send, payload)
+
+    async def _catalogue(self, models: list[Model], table: ModelTable) -> dict[str, Any]:
+        """Return the models as Codex CLI asks the backend for them.
+
+        It believes what it gets over what it was built with, instructions included, so these are
+        the backend's own entries or none.
+
+        Raises:
+            NotFound: the account's catalogue is not known; the client goes by its own.
+            SupervisorUnavailable: the supervisor does not answer.
+        """
+        status, content = await self._worker.call("GET", "/catalogue", b"", TIMEOUT_S)
+        if status != 200:
+            raise NotFound("the account's catalogue is not known yet", code="not_found")
+        entries: dict[str, Any] = {
+            entry["slug"]: entry for entry in orjson.loads(content)["models"]
+        }
+        offered = ((model.id, table.resolve(model.id).id) for model in models)
+        told = [
+            {**entries[model_id], "slug": name} for name, model_id in offered if model_id in entries
+        ]
+        return {"models": told}
 
 
 class GetModel:

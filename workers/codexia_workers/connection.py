@@ -17,6 +17,9 @@ import httptools
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from codexia.recordings.recording import End
+    from codexia_workers.draft import NotedBody
+
 HIGH_WATER_BYTES: Final = 256 * 1024
 """Nothing more is read from the backend while so much waits for its reader."""
 
@@ -85,6 +88,7 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._waiting_bytes = 0
         self._paused = False
+        self._noted: NotedBody | None = None
         self._fields: dict[str, str] = {}
         self._fields_bytes = 0
         self._busy = False
@@ -113,6 +117,7 @@ class Connection(asyncio.Protocol):
         self.status, self.headers, self.reusable = 0, {}, False
         self._fields, self._fields_bytes = {}, 0
         self._answered = self._ended = False
+        self._noted = None
         self._busy = True
         self._silence_s = silence_s
         self._heard_at = self._loop.time()
@@ -156,6 +161,14 @@ class Connection(asyncio.Protocol):
         finally:
             self._take = None
             self._blocked = None
+
+    def tell(self, noted: NotedBody) -> None:
+        """Note the rest of this exchange's answer, and how it ends."""
+        self._noted = noted
+        if self._ended:
+            noted.over("ended")
+        elif self._broken is not None:
+            noted.over(_end_of(self._broken))
 
     def stop_pouring(self) -> None:
         """Let `pour` return; what else comes is kept for `read`."""
@@ -229,6 +242,8 @@ class Connection(asyncio.Protocol):
         """Note the end of the body."""
         if self.status:
             self._ended = True
+            if self._noted is not None:
+                self._noted.over("ended")
             self.reusable = self._parser.should_keep_alive()
 
     # Within an exchange.
@@ -244,7 +259,10 @@ class Connection(asyncio.Protocol):
             self._paused = False
             self._heard_at = self._loop.time()
             self._transport.resume_reading()
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        taken = parts[0] if len(parts) == 1 else b"".join(parts)
+        if self._noted is not None:
+            self._noted.add(taken)
+        return taken
 
     def _deliver(self) -> None:
         """Give what is here to whoever takes it; stop reading where nobody does."""
@@ -277,6 +295,8 @@ class Connection(asyncio.Protocol):
 
     def _break(self, reason: ConnectionBroken) -> None:
         self._broken = self._broken or reason
+        if self._noted is not None:
+            self._noted.over("ended" if self._ended else _end_of(reason))
         self._unwatch()
         self._transport.abort()
         self._wake()
@@ -296,3 +316,7 @@ class Connection(asyncio.Protocol):
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+
+
+def _end_of(reason: ConnectionBroken) -> End:
+    return "silent" if isinstance(reason, Silence) else "broken"

@@ -10,11 +10,10 @@ refused, since others on the way may have gone by the other one.
 from __future__ import annotations
 
 import logging
-import re
 import secrets
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
+from codexia.addresses import is_our_name
 from codexia.errors import BadRequest, CodexiaError, Forbidden, RequestTimeout
 from codexia_workers.answers import header, send_error
 
@@ -26,12 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("codexia.gate")
 
-LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-
 READABLE_HEADERS: Final = b"request-id, x-request-id, retry-after, x-should-retry"
 """What the scripts of an allowed origin may read of an answer, beside its body."""
-
-_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
 
 class Gate:
@@ -83,7 +78,8 @@ def _only(scope: Scope, name: bytes) -> str:
 
 
 def _check_host(host: str, serving: Serving) -> None:
-    if not _host_is_ours(host, serving):
+    snapshot = serving.snapshot
+    if not is_our_name(host, snapshot.bind_host, snapshot.allowed_hosts):
         raise Forbidden("this host name is not served here; add it to allowed_hosts")
 
 
@@ -91,28 +87,6 @@ def _check_origin(origin: str, scope: Scope, serving: Serving) -> None:
     foreign = header(scope, b"sec-fetch-site").lower() in {b"cross-site", b"same-site"}
     if origin not in serving.snapshot.allowed_origins if origin else foreign:
         raise Forbidden("this web origin is not served here; add it to allowed_origins")
-
-
-def _host_is_ours(host: str, serving: Serving) -> bool:
-    match = _HOST.fullmatch(host)
-    if match is None:
-        return False
-    name = match["name"].strip("[]").lower()
-    snapshot = serving.snapshot
-    if name in LOOPBACK_NAMES or name == snapshot.bind_host.lower():
-        return True
-    if name in {allowed.lower() for allowed in snapshot.allowed_hosts}:
-        return True
-    # Rebinding needs a name. On a bind that others may reach, an address is as good as ours.
-    return snapshot.bind_host not in LOOPBACK_NAMES and _is_address(name)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _cors_headers(origin: str) -> list[tuple[bytes, bytes]]:

@@ -58,13 +58,19 @@ class Lifeline:
         unnamed = self._path.with_suffix(f".{os.getpid()}")
         self._server.bind(str(unnamed))
         self._server.listen()
+        self._server.setblocking(False)
         unnamed.rename(self._path)
         self._supervisors: set[socket.socket] = set()
         self._workers: set[socket.socket] = set()
         self._changed = threading.Condition()
-        """Guards all that is said over connections, and what is known of them."""
+        """Guards all that is said over connections, and what is known of them, also at a fork."""
         self._leaving = False
         self._orphaned_at = time.monotonic()
+        os.register_at_fork(
+            before=self._changed.acquire,
+            after_in_parent=self._changed.release,
+            after_in_child=self._let_go,
+        )
 
     def start(self) -> None:
         """Serve until the process ends."""
@@ -88,6 +94,11 @@ class Lifeline:
         """Be found no more."""
         self._path.unlink(missing_ok=True)
 
+    def _let_go(self) -> None:
+        """Close in a worker what it got at its fork: its end must be the main process's end."""
+        for each in (self._server, *self._supervisors, *self._workers):
+            each.close()
+
     def _serve(self) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._server, selectors.EVENT_READ)
@@ -106,23 +117,28 @@ class Lifeline:
         return max(0.0, self._orphaned_at + ORPHANED_AFTER_S - time.monotonic())
 
     def _greet(self, selector: selectors.BaseSelector) -> None:
-        connection, _ = self._server.accept()
-        if is_foreign(connection):
-            connection.close()
-            return
         with self._changed:
-            hello = self._hello.model_copy(update={"leaving": self._leaving})
-            line = hello.model_dump_json().encode() + b"\n"
             try:
-                if self._leaving:
-                    connection.sendall(line)
-                else:
-                    socket.send_fds(connection, [line], [self._listener.fileno()])
-            except OSError:
+                connection, _ = self._server.accept()
+            except BlockingIOError:
+                return  # it has gone again
+            if is_foreign(connection) or not self._say_hello(connection):
                 connection.close()
                 return
             self._supervisors.add(connection)
         selector.register(connection, selectors.EVENT_READ)
+
+    def _say_hello(self, connection: socket.socket) -> bool:
+        hello = self._hello.model_copy(update={"leaving": self._leaving})
+        line = hello.model_dump_json().encode() + b"\n"
+        try:
+            if self._leaving:
+                connection.sendall(line)
+            else:
+                socket.send_fds(connection, [line], [self._listener.fileno()])
+        except OSError:
+            return False
+        return True
 
     def _hear(self, selector: selectors.BaseSelector, connection: socket.socket) -> None:
         try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from codexia.account import Observed, PlanRefusal, ServedModel
 from codexia.codex.upstream import SERVED_MODEL_HEADER, is_replacement, limit_headers
-from codexia.errors import PLAN_LIMIT_CODE, SupervisorUnavailable
+from codexia.errors import PLAN_LIMIT_CODE, Overloaded, RateLimited, SupervisorUnavailable
 from codexia.metrics import LOOP_LAG, QUEUE_TIMEOUTS, QUEUE_WAIT, UPSTREAM_ERRORS
 from codexia_workers.tally import Tally
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from codexia.dialects.dialect import Translation
-    from codexia.errors import CodexiaError, RateLimited
+    from codexia.errors import CodexiaError
     from codexia_workers.reply import UpstreamReply
     from codexia_workers.worker import Worker
 
@@ -117,25 +117,19 @@ class Observations:
                 self._served[pair] = count + 1, time.time()
         self._news.set()
 
-    def refused(self, model: str, error: RateLimited, begun_at: float) -> None:
-        """Note that the backend refused a request: for the plan's sake, or as too many."""
-        if error.code != PLAN_LIMIT_CODE:
-            self.overloaded(begun_at)
-            return
-        self._refusals[model] = PlanRefusal(
-            model=model,
-            at=time.time(),
-            message=error.message,
-            plan=error.plan,
-            resets_at=error.resets_at,
-            limit_id=error.limit_id,
-        )
-        self._news.set()
+    def failed(self, model: str, error: CodexiaError | None, begun_at: float) -> None:
+        """Note what the end of a request to the backend means for those after it.
 
-    def overloaded(self, begun_at: float) -> None:
-        """Note that the backend was too busy for a request that began then."""
-        self._overloaded_at = max(self._overloaded_at, begun_at)
-        self._news.set()
+        Args:
+            model: that it was for.
+            error: what it ended with, None where it ended well.
+            begun_at: when it began, unix seconds.
+        """
+        if isinstance(error, RateLimited) and error.code == PLAN_LIMIT_CODE:
+            self._refused(model, error.timed(time.time()))
+        elif isinstance(error, RateLimited | Overloaded):
+            self._overloaded_at = max(self._overloaded_at, begun_at)
+            self._news.set()
 
     def tell_again(self) -> None:
         """Tell everything to a supervisor that may be a new one."""
@@ -179,6 +173,17 @@ class Observations:
         except SupervisorUnavailable as error:
             logger.debug("report failed: %s", error)
             self._refusals = {**refusals, **self._refusals}
+
+    def _refused(self, model: str, error: RateLimited) -> None:
+        self._refusals[model] = PlanRefusal(
+            model=model,
+            at=time.time(),
+            message=error.message,
+            plan=error.plan,
+            resets_at=error.resets_at,
+            limit_id=error.limit_id,
+        )
+        self._news.set()
 
     def _read_reply(self) -> None:
         if self._reply is None:

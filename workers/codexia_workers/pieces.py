@@ -6,8 +6,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-import aiohttp
-
 from codexia_workers.answers import identity_headers
 from codexia_workers.body import ClientGone
 from codexia_workers.generate import until_gone
@@ -44,5 +42,5 @@ async def send_pieces(
             await send({"type": "http.response.body", "body": b""})
     except* ClientGone:
         pass
-    except* (aiohttp.ClientError, OSError, TimeoutError):
+    except* OSError:
         logger.warning("answer broke off id=%s", scope["state"]["request_id"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from codexia.codex.events import FAILED, is_content
 from codexia.codex.failures import failure_of_event
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from codexia.errors import CodexiaError
     from codexia.sse import Frame
 
+Take: TypeAlias = "Callable[[list[Frame]], Awaitable[None] | None]"
+Shortcut: TypeAlias = "Callable[[bytes], Awaitable[None] | None]"
+
 HOLD_LIMIT_S: Final = 30.0
 """Longest wait for content after the backend's first sign. Then the client gets its status line,
 because many clients and proxies give up after 60 s without one."""
@@ -30,20 +33,24 @@ BROKE: Final = "the connection to the Codex backend broke"
 FELL_SILENT: Final = "the Codex backend stopped sending"
 
 
+class NotByWebSocket(Exception):
+    """The request is to go over HTTP; the message says why."""
+
+
 class UpstreamReply(ABC):
     """A reply, begun or about to.
 
     Attributes:
         transport: how it comes, for the log.
         ahead: frames that were read before the reply counted as begun.
-        complete: whether the terminal event has been read.
+        end: the terminal event, None until it has been read.
     """
 
     transport: ClassVar[str]
 
     def __init__(self) -> None:
         self.ahead: list[Frame] = []
-        self.complete = False
+        self.end: Frame | None = None
         self._limits: Frame | None = None
 
     @property
@@ -61,11 +68,13 @@ class UpstreamReply(ABC):
         """
 
     @abstractmethod
-    async def pour(self, take: Callable[[list[Frame]], Awaitable[None] | None]) -> None:
+    async def pour(self, take: Take, shortcut: Shortcut | None = None) -> None:
         """Hand further frames to `take` as they come, until `stop_pouring`.
 
         Args:
             take: where it gives something to wait for, nothing more is read until that is done.
+            shortcut: may get what comes as bytes, where an event begins; gives what sends that,
+                and None where `take` is to have it.
 
         Raises:
             UpstreamTruncated: the connection broke or ended before a terminal event.
@@ -119,6 +128,15 @@ class UpstreamReply(ABC):
 
     def _failure(self, frame: Frame) -> CodexiaError:
         return failure_of_event(frame.json(), self.headers)
+
+    def failure(self) -> CodexiaError | None:
+        """Return what the backend ended the reply with, None where it ended well or not yet."""
+        if self.end is None or self.end.event not in FAILED:
+            return None
+        try:
+            return failure_of_event(self.end.json(), self.headers)
+        except UpstreamTruncated as error:
+            return error
 
     def limits_event(self) -> dict[str, Any]:
         """Return what the backend said of limits before any content; empty if it said nothing."""

@@ -1,10 +1,12 @@
 """How much of a worker's memory the bodies of requests take, and a limit for that.
 
-A body counts as it was read and again as it was decompressed, until its request is over.
+A body counts as it was read, again as it was decompressed, and by what it takes decoded, until its
+request is over.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from codexia.errors import Overloaded
@@ -22,23 +24,36 @@ class Hold:
         self._memory = memory
         self._bytes = 0
 
-    def take(self, size_bytes: int) -> None:
-        """Count some more.
+    @property
+    def room_bytes(self) -> float:
+        """How much more there is room for beside what other requests hold."""
+        memory = self._memory
+        # Alone, a request has room whatever the limit; else one could never be served.
+        is_alone = memory.held_bytes == self._bytes
+        return math.inf if is_alone else memory.limit_bytes - memory.held_bytes
+
+    def check(self, size_bytes: int) -> None:
+        """Return if there is room for some more.
 
         Raises:
-            Overloaded: there is no room for it beside what other requests hold.
+            Overloaded: there is none beside what other requests hold.
         """
-        memory = self._memory
-        others_bytes = memory.held_bytes - self._bytes
-        # Alone, a request has room whatever the limit; else one could never be served.
-        if others_bytes and memory.held_bytes + size_bytes > memory.limit_bytes:
+        if size_bytes > self.room_bytes:
             raise Overloaded(
                 "the bodies of other requests take all the memory that there is for them; try "
                 "again soon, or raise max_request_memory_mb",
                 retry_after_s=1,
             )
+
+    def take(self, size_bytes: int) -> None:
+        """Count some more.
+
+        Raises:
+            Overloaded: there is no room for it.
+        """
+        self.check(size_bytes)
         self._bytes += size_bytes
-        memory.held_bytes += size_bytes
+        self._memory.held_bytes += size_bytes
 
     def give_back(self) -> None:
         """Count nothing any more."""
@@ -81,6 +96,22 @@ def hold_memory(scope: Scope, size_bytes: int) -> None:
     """
     if hold := scope["state"].get("memory"):
         hold.take(size_bytes)
+
+
+def check_memory(scope: Scope, size_bytes: int) -> None:
+    """Return if there is room for some more.
+
+    Raises:
+        Overloaded: there is none.
+    """
+    if hold := scope["state"].get("memory"):
+        hold.check(size_bytes)
+
+
+def room_for(scope: Scope) -> float:
+    """Return how many bytes more a request may take."""
+    hold: Hold | None = scope["state"].get("memory")
+    return math.inf if hold is None else hold.room_bytes
 
 
 def give_memory_back(scope: Scope) -> None:

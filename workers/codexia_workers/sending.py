@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator, Iterator
+
+_NOTHING: Final = object()
 
 
 def at_once(sent: Awaitable[None]) -> Awaitable[None] | None:
@@ -16,11 +18,8 @@ def at_once(sent: Awaitable[None]) -> Awaitable[None] | None:
     task's wake-up for every event of every stream.
     """
     steps = sent.__await__()
-    try:
-        waits_for = next(steps)
-    except StopIteration:
-        return None
-    return _Rest(steps, waits_for)
+    waits_for = next(steps, _NOTHING)
+    return None if waits_for is _NOTHING else _Rest(steps, waits_for)
 
 
 class _Rest:

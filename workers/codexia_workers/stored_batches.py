@@ -7,7 +7,6 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-import aiohttp
 import orjson
 
 from codexia.batches import Batch, BatchPage, FilePage, ItemResult, StoredFile
@@ -20,6 +19,7 @@ from codexia.errors import (
     SupervisorUnavailable,
 )
 from codexia.ndjson import LineSplitter
+from codexia_workers.control_connection import Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from codexia.batches import BatchOfFile
+    from codexia_workers.control_connection import ControlReply
     from codexia_workers.worker import Worker
 
-CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
-STREAM_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=120.0)
+CALL_PATIENCE: Final = Patience(total_s=30.0)
+STREAM_PATIENCE: Final = Patience(silence_s=120.0)
 """Of a call with a long body: the supervisor may check what it got for a while."""
 
 IDS: Final = {
@@ -193,7 +194,7 @@ class StoredFiles:
         _check_file(file_id)
         path = f"/files/{file_id}/content?{_query(scope)}"
         async with _begun(self._worker, "GET", path) as reply:
-            yield reply.content.iter_any()
+            yield reply.chunks()
 
 
 def _check_file(file_id: str) -> None:
@@ -206,7 +207,7 @@ def _query(scope: Scope, **parameters: str) -> str:
 
 
 async def _call(worker: Worker, method: str, path: str, content: bytes = b"") -> bytes:
-    async with worker.calling(method, path, content, CALL_TIMEOUT) as reply:
+    async with worker.calling(method, path, content, CALL_PATIENCE) as reply:
         answer = await reply.read()
     if reply.status >= 400:
         raise _failure(reply.status, answer)
@@ -214,16 +215,16 @@ async def _call(worker: Worker, method: str, path: str, content: bytes = b"") ->
 
 
 @asynccontextmanager
-async def _begun(worker: Worker, method: str, path: str) -> AsyncGenerator[aiohttp.ClientResponse]:
-    async with worker.calling(method, path, b"", STREAM_TIMEOUT) as reply:
+async def _begun(worker: Worker, method: str, path: str) -> AsyncGenerator[ControlReply]:
+    async with worker.calling(method, path, b"", STREAM_PATIENCE) as reply:
         if reply.status >= 400:
             raise _failure(reply.status, await reply.read())
         yield reply
 
 
-async def _results(reply: aiohttp.ClientResponse) -> AsyncGenerator[list[ItemResult]]:
+async def _results(reply: ControlReply) -> AsyncGenerator[list[ItemResult]]:
     splitter = LineSplitter()
-    async for chunk in reply.content.iter_any():
+    async for chunk in reply.chunks():
         yield [ItemResult.model_validate(orjson.loads(line)) for line in splitter.feed(chunk)]
 
 
@@ -241,7 +242,7 @@ async def _upload(worker: Worker, path: str, content: AsyncIterable[bytes]) -> b
             raise
 
     try:
-        async with worker.calling("POST", path, noted(), STREAM_TIMEOUT) as reply:
+        async with worker.calling("POST", path, noted(), STREAM_PATIENCE) as reply:
             answer = await reply.read()
     except SupervisorUnavailable as error:
         if fault:

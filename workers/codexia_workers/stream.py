@@ -26,23 +26,17 @@ Keep: TypeAlias = "Callable[[dict[str, Any]], Awaitable[None]]"
 
 
 class StreamedAnswer:
-    """Pumps one reply to its client.
-
-    Attributes:
-        sends: body messages handed to the server, pings not counted.
-        first_sent_at: when the first of them was, in the event loop's time; 0.0 before.
-    """
+    """Pumps one reply to its client."""
 
     def __init__(
         self, send: Send, dialect: Dialect, translation: Translation, keep: Keep | None = None
     ) -> None:
-        self.sends = 0
-        self.first_sent_at = 0.0
         self._send = send
         self._encode = dialect.encode
         self._ping = dialect.ping
         self._turn = Turn(translation.reply)
         self._collector = translation.collector
+        self._splice = translation.splice
         self._keep = keep
         self._loop = asyncio.get_running_loop()
         self._sent_at = 0.0
@@ -96,7 +90,7 @@ class StreamedAnswer:
             return at_once(self._send_events(events, more=True)) if events else None
 
         try:
-            await upstream.pour(take)
+            await upstream.pour(take, None if self._splice is None else self._spliced)
         except CodexiaError as error:
             last = turn.fail(error)
         return last
@@ -110,14 +104,18 @@ class StreamedAnswer:
         await keep(self._collector.result())
         return [terminal]
 
+    def _spliced(self, chunk: bytes) -> Awaitable[None] | None:
+        """Return what sends a chunk that needs no decoding, None for any other."""
+        assert self._splice is not None  # noqa: S101 - only then is it asked
+        body = self._splice(chunk)
+        return self._send_body(body, more=True) if body is not None else None
+
     def _send_events(self, events: list[Event], *, more: bool) -> Awaitable[None]:
-        now = self._loop.time()
-        self.first_sent_at = self.first_sent_at or now
-        self._sent_at = now
-        self.sends += 1
-        return self._send(
-            {"type": "http.response.body", "body": self._encode(events), "more_body": more}
-        )
+        return self._send_body(self._encode(events), more=more)
+
+    def _send_body(self, body: bytes, *, more: bool) -> Awaitable[None]:
+        self._sent_at = self._loop.time()
+        return self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def _keep_alive(self, interval_s: float) -> None:
         while True:

@@ -22,7 +22,6 @@ from codexia.errors import (
     CodexiaError,
     LoginRequired,
     Overloaded,
-    RateLimited,
     UpstreamError,
     UpstreamTimeout,
     UpstreamTruncated,
@@ -31,9 +30,16 @@ from codexia.sse import FrameSplitter
 from codexia_workers.access_log import UPSTREAM_ID_HEADER, record_of
 from codexia_workers.connecting import NoConnection
 from codexia_workers.connection import ConnectionBroken, Silence
-from codexia_workers.reply import BROKE, ENDED_EARLY, FELL_SILENT, UpstreamReply
+from codexia_workers.draft import noted_call
+from codexia_workers.reply import (
+    BROKE,
+    ENDED_EARLY,
+    FELL_SILENT,
+    NotByWebSocket,
+    UpstreamReply,
+)
+from codexia_workers.sending import at_once
 from codexia_workers.serving import serving_of
-from codexia_workers.upstream_websocket import NotByWebSocket
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
     from codexia.sse import Frame
     from codexia_workers.connection import Connection
     from codexia_workers.pool import Pool
+    from codexia_workers.reply import Shortcut, Take
     from codexia_workers.serving import Serving
     from codexia_workers.worker import Worker
 
@@ -85,12 +92,16 @@ class HttpReply(UpstreamReply):
             raise UpstreamTruncated(ENDED_EARLY)
         return self._frames(chunk)
 
-    async def pour(self, take: Callable[[list[Frame]], Awaitable[None] | None]) -> None:
-        """Hand on as the base says; `take` is called as `Connection.pour` calls."""
+    async def pour(self, take: Take, shortcut: Shortcut | None = None) -> None:
+        """Hand on as the base says; both are called as `Connection.pour` calls."""
         failure: CodexiaError | None = None
 
         def hand_on(chunk: bytes) -> Awaitable[None] | None:
             nonlocal failure
+            if shortcut is not None and self._splitter.empty:
+                sent = shortcut(chunk)
+                if sent is not None:
+                    return at_once(sent)
             try:
                 frames = self._frames(chunk)
             except CodexiaError as error:
@@ -113,7 +124,9 @@ class HttpReply(UpstreamReply):
 
     def _frames(self, chunk: bytes) -> list[Frame]:
         frames = self._splitter.feed(chunk)
-        self.complete = self.complete or any(frame.event in TERMINAL for frame in frames)
+        for frame in frames:
+            if frame.event in TERMINAL:
+                self.end = frame
         return frames
 
     async def _answered(self) -> list[Frame]:
@@ -155,7 +168,9 @@ async def open_reply(
     if request is None:
         yield None
         return
-    async with admitted(worker, request.body["model"], scope) as serving:
+    model = request.body["model"]
+    async with admitted(worker, model, scope) as serving:
+        begun_at = time.time()
         reply = await _begin(worker, request, serving)
         record = record_of(scope)
         record.upstream_id = reply.headers.get(UPSTREAM_ID_HEADER, "")
@@ -166,10 +181,13 @@ async def open_reply(
         except BaseException:
             reply.cancel()
             raise
-        if reply.complete:
-            await reply.release()
-        else:
+        finally:
+            # Its own client is told by whoever serves it.
+            worker.observed.failed(model, reply.failure(), begun_at)
+        if reply.end is None:
             reply.cancel()
+        else:
+            await reply.release()
 
 
 @asynccontextmanager
@@ -201,11 +219,8 @@ async def _begin(worker: Worker, request: CodexRequest, serving: Serving) -> Ups
                 raise
         stripped = without_reasoning(request)
         return await patiently(worker, lambda now: _attempt(worker, stripped, now), serving)
-    except RateLimited as error:
-        worker.observed.refused(model, error.timed(time.time()), begun_at)
-        raise
-    except Overloaded:
-        worker.observed.overloaded(begun_at)
+    except CodexiaError as error:
+        worker.observed.failed(model, error, begun_at)
         raise
 
 
@@ -285,13 +300,19 @@ async def post(
     """
     silence_s = serving.snapshot.upstream_idle_timeout_s
     content = orjson.dumps(body)
+    call = noted_call(url, headers, content)
     try:
-        return await worker.pool.post(url, headers, content, silence_s, serving.proxy)
+        connection = await worker.pool.post(url, headers, content, silence_s, serving.proxy)
     except Silence as error:
+        if call is not None:
+            call.reply.over("silent")
         raise UpstreamTimeout("the Codex backend did not answer") from error
     except (NoConnection, ConnectionBroken) as error:
         code = UNREACHABLE if isinstance(error, NoConnection) else None
         raise UpstreamError(f"the Codex backend cannot be reached: {error}", code=code) from error
+    if call is not None:
+        call.answered(connection)
+    return connection
 
 
 async def check_status(connection: Connection) -> None:

@@ -28,6 +28,7 @@ import orjson
 from codexia.codex.failures import TokenRejected
 from codexia.codex.incremental import Conversation
 from codexia.codex.websocket import MAX_MESSAGE_BYTES, TOO_BIG, create_message
+from codexia_workers.reply import NotByWebSocket
 from codexia_workers.websocket_reply import (
     BackendSocket,
     Expired,
@@ -61,10 +62,6 @@ MAX_ROUNDS: Final = 4
 
 Key = tuple[str, int | None, str]
 """Address, login and conversation; a socket is opened in the name of all three."""
-
-
-class NotByWebSocket(Exception):
-    """The request is to go over HTTP; the message says why."""
 
 
 class Sockets:

@@ -20,13 +20,16 @@ from codexia.codex.websocket import (
 )
 from codexia.errors import CodexiaError, UpstreamError, UpstreamTimeout, UpstreamTruncated
 from codexia.sse import MAX_FRAME_BYTES
+from codexia_workers.draft import noted_call
 from codexia_workers.reply import BROKE, FELL_SILENT, UpstreamReply
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+    from collections.abc import Callable, Coroutine, Generator, Mapping
 
     from codexia.codex.incremental import Conversation, Known
     from codexia.sse import Frame
+    from codexia_workers.draft import Call
+    from codexia_workers.reply import Shortcut, Take
 
 ITEM_DONE: Final = "response.output_item.done"
 COMPRESSION_BITS: Final = 15
@@ -260,6 +263,7 @@ class SocketReply(UpstreamReply):
         self._answers = False
         self._well = False
         self._stopped = False
+        self._call: Call | None = None
         self.first = not socket.used
         socket.known, socket.used = None, True
 
@@ -269,6 +273,9 @@ class SocketReply(UpstreamReply):
         Raises:
             CodexiaError: the backend failed instead.
         """
+        if call := noted_call(self.socket.key[0], {}, content, self.transport):
+            self._call = call
+            call.status, call.reply_headers = 200, self._headers
         await self.socket.send(content, self._silence_s)
         await self.hold()
 
@@ -283,13 +290,17 @@ class SocketReply(UpstreamReply):
             frames = await self.socket.receive(self._silence_s)
         except SocketClosed as closed:
             closed.unanswered = not self._answers
+            if self._call is not None:
+                self._call.reply.over("broken")
             raise
+        if self._call is not None:
+            self._call.reply.add_frames(frames)
         for frame in frames:
             self._note(frame)
         return frames
 
-    async def pour(self, take: Callable[[list[Frame]], Awaitable[None] | None]) -> None:
-        """Hand on as the base says."""
+    async def pour(self, take: Take, shortcut: Shortcut | None = None) -> None:  # noqa: ARG002
+        """Hand on as the base says; messages have no bytes that a shortcut knows."""
         while not self._stopped:
             blocked = take(await self.read())
             if blocked is not None:
@@ -320,7 +331,7 @@ class SocketReply(UpstreamReply):
         elif frame.event == ITEM_DONE:
             self._conversation.add(child_at(frame.json(), "item"))
         elif frame.event in TERMINAL:
-            self.complete = True
+            self.end = frame
             self._well = frame.event not in FAILED
             if frame.event in COMPLETED:
                 self.socket.known = self._conversation.ended(response_id(frame.json()))

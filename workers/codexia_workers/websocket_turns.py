@@ -50,12 +50,28 @@ class Turns:
     async def take(self, content: bytes) -> None:
         """Answer one message."""
         self._count += 1
-        record = self._scope["state"]["record"] = RequestRecord("websocket")
         request_id = f"{self._scope['state']['request_id']}{self._count:04x}"
-        writer = TurnWriter(self._send)
+        record = self._scope["state"]["record"] = RequestRecord("websocket")
+        recordings = self._worker.recordings
+        if not recordings.wanted:
+            await self._take(content, request_id, record, self._send)
+            return
+        with recordings.noting() as draft:
+            draft.request.add(content)
+            try:
+                await self._take(content, request_id, record, draft.noting(self._send))
+            finally:
+                draft.status = record.status
+                draft.reply.over("ended" if record.status else "left")
+                recordings.keep(draft, self._scope, record, request_id)
+
+    async def _take(
+        self, content: bytes, request_id: str, record: RequestRecord, send: Send
+    ) -> None:
+        writer = TurnWriter(send)
         try:
             hold_memory(self._scope, len(content))
-            await self._answer(decode_json(content), request_id, writer, record)
+            await self._answer(decode_json(content, self._scope), request_id, writer, record)
         except CodexiaError as error:
             record.refused(error.status, error)
             await writer.error(error)

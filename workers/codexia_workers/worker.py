@@ -7,7 +7,6 @@ import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
 import orjson
 from pydantic import ValidationError
 
@@ -17,12 +16,13 @@ from codexia.log_format import adjust_logging
 from codexia_workers.accepting import Accepting
 from codexia_workers.admission import Admission
 from codexia_workers.breathing import Breathing
+from codexia_workers.control_connection import Patience
 from codexia_workers.observations import Observations
 from codexia_workers.pool import Pool
+from codexia_workers.recordings import Recordings
 from codexia_workers.serving import Serving
 from codexia_workers.stored_responses import StoredResponses
 from codexia_workers.supervisor_calls import SupervisorCalls
-from codexia_workers.upstream_websocket import Sockets
 from codexia_workers.wrong_keys import WrongKeys
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from codexia.control import GenerationSpec, Login, TokenCountRequest
+    from codexia_workers.control_connection import ControlReply
+    from codexia_workers.upstream_websocket import Sockets
 
 logger = logging.getLogger("codexia.worker")
 
@@ -49,13 +51,13 @@ class Worker:
     Attributes:
         serving: replaced whole when a snapshot arrives; requests read it without a lock.
         pool: connections to the backend.
-        sockets: WebSockets to it.
         responses: what clients may ask for again.
         observed: what the supervisor is told.
         accepting: whether new connections are taken.
         admission: how many streams run, and who waits.
         breathing: whether there is time for more.
         wrong_keys: the pace at which they are refused.
+        recordings: exchanges that the operator wants to look at.
     """
 
     def __init__(self, spec: GenerationSpec) -> None:
@@ -68,8 +70,9 @@ class Worker:
         self.admission = Admission(self, spec.workers)
         self.admission.follow(spec.snapshot)
         self.wrong_keys = WrongKeys()
+        self.recordings = Recordings(self)
         self.pool = Pool()
-        self.sockets = Sockets(self)
+        self._sockets: Sockets | None = None
         self._supervisor = SupervisorCalls(spec.control_socket)
         self._refresh_lock = asyncio.Lock()
         self._foreign = False
@@ -79,14 +82,23 @@ class Worker:
         """Whether a newer generation takes the new connections."""
         return self.serving.snapshot.drain_before > self.generation
 
+    @property
+    def sockets(self) -> Sockets:
+        """The WebSockets to the backend."""
+        if self._sockets is None:
+            # Few ask for them, and what they are made of takes 9 MB and a tenth of a second.
+            from codexia_workers.upstream_websocket import Sockets  # noqa: PLC0415
+
+            self._sockets = Sockets(self)
+        return self._sockets
+
     async def __aenter__(self) -> Worker:
-        await self._supervisor.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.pool.close()
-        await self.sockets.close()
-        await self._supervisor.__aexit__()
+        if self._sockets is not None:
+            await self._sockets.close()
 
     async def watch(self) -> None:
         """Keep `serving` at the supervisor's newest snapshot, for as long as the worker lives.
@@ -96,7 +108,7 @@ class Worker:
         while True:
             try:
                 await self._watch_once()
-            except (aiohttp.ClientError, OSError, ValidationError, ValueError) as error:
+            except (OSError, ValidationError, ValueError) as error:
                 logger.debug("snapshot watch ended: %s", error)
             await asyncio.sleep(RECONNECT_S)
 
@@ -206,8 +218,8 @@ class Worker:
         Raises:
             SupervisorUnavailable: it does not answer.
         """
-        timeout = aiohttp.ClientTimeout(total=timeout_s)
-        async with self.calling(method, path, content, timeout, repeatable=repeatable) as reply:
+        patience = Patience(total_s=timeout_s)
+        async with self.calling(method, path, content, patience, repeatable=repeatable) as reply:
             return reply.status, await reply.read()
 
     def calling(
@@ -215,10 +227,10 @@ class Worker:
         method: str,
         path: str,
         content: bytes | AsyncIterable[bytes],
-        timeout: aiohttp.ClientTimeout,
+        patience: Patience,
         *,
         repeatable: bool = False,
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    ) -> AbstractAsyncContextManager[ControlReply]:
         """Give the answer to a call to the supervisor, begun; both bodies may be streams.
 
         Raises:
@@ -226,4 +238,4 @@ class Worker:
         """
         # A stream cannot be sent a second time.
         repeatable = isinstance(content, bytes) and (repeatable or method != "POST")
-        return self._supervisor.calling(method, path, content, timeout, repeatable=repeatable)
+        return self._supervisor.calling(method, path, content, patience, repeatable=repeatable)

@@ -16,6 +16,7 @@ import orjson
 from codexia.batches import LineProblem
 from codexia.errors import StateUnavailable
 from codexia_supervisor.batches import intake
+from codexia_supervisor.child_environment import child_environment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -81,6 +82,7 @@ async def _check_apart(
         *(*COMMAND, dialect, str(path), endpoint),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
+        env=child_environment(),
     )
     try:
         verdict = await _take(process, add)
