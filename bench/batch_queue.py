@@ -22,9 +22,10 @@ import httpx
 import orjson
 import uvloop
 
+from bench.circumstances import Circumstances
 from bench.dialects import DIALECTS
+from bench.memory import resident_mb
 from bench.processes import Gateway, Process, Simulator
-from bench.results import Circumstances
 from codexia.batches import Batch
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ async def _throughput(socket: Path) -> None:
 
 async def _creation(gateway: Gateway, home: Path) -> None:
     pid = gateway.pid
-    before, peak = _rss_mb(pid), _rss_mb(pid)
+    before, peak = resident_mb(pid), resident_mb(pid)
     # The client that uploads is a process by itself: live requests wait for the gateway, not for it.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn) as client:
@@ -107,7 +108,7 @@ async def _creation(gateway: Gateway, home: Path) -> None:
             nonlocal peak
             creating = loop.run_in_executor(client, _upload, gateway.url, content)
             while not creating.done():
-                peak = max(peak, _rss_mb(pid))
+                peak = max(peak, resident_mb(pid))
                 await asyncio.sleep(0.02)
             return await creating
 
@@ -197,11 +198,6 @@ def _request(number: int, size: int) -> bytes:
     short = orjson.dumps({"custom_id": f"r{number}", "params": params})
     params["messages"] = [{"role": "user", "content": text + "x" * max(0, size - len(short) - 1)}]
     return orjson.dumps({"custom_id": f"r{number}", "params": params})
-
-
-def _rss_mb(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/statm").read_text().split()
-    return int(fields[1]) * 4096 / 2**20
 
 
 if __name__ == "__main__":

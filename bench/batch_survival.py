@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from bench.results import Circumstances
+from bench.circumstances import Circumstances
 from tests.e2e.survival import survive
 
 

@@ -20,9 +20,9 @@ import orjson
 import typer
 
 from bench import table
+from bench.circumstances import Circumstances
 from bench.cpu import descendants
 from bench.processes import Process, Simulator
-from bench.results import Circumstances
 from bench.worker_connections import WorkerConnections
 from codexia.control_client import ControlClient
 

@@ -18,8 +18,8 @@ import typer
 import uvloop
 
 from bench import table
+from bench.circumstances import Circumstances
 from bench.processes import Gateway, Simulator
-from bench.results import Circumstances
 
 CALLS = 30
 LIMIT_MS = 300

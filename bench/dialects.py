@@ -1,30 +1,21 @@
-"""The protocols that a stream can be asked for and arrive in, and what a right one looks like."""
+"""The protocols that a stream can be asked for and arrive in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.scenario import Scenario
+DialectName = Literal["messages", "chat", "responses"]
 
 MODEL = "gpt-5.5"
 
-
-class WrongStream(Exception):
-    """A stream did not arrive as it was sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One event: its name, and its data, undecoded."""
-
-    event: bytes
-    data: bytes
+Frame: TypeAlias = "tuple[bytes, bytes]"
+"""One event: its name, b"" where it has none, and its data, undecoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,41 +23,22 @@ class Dialect:
     """One protocol.
 
     Attributes:
-        path: where it is served.
+        path: where Codexia serves it.
         body: the request with this prompt.
-        delta: the text of a frame, None where the frame is not a text delta.
-        is_terminal: whether a frame ends the stream.
+        delta: the text of a frame, "" where the frame is not a text delta.
+        is_terminal: whether a frame ends the stream as it should end.
     """
 
     path: str
     body: Callable[[str], dict[str, Any]]
-    delta: Callable[[Frame], str | None]
+    delta: Callable[[Frame], str]
     is_terminal: Callable[[Frame], bool]
 
 
-def check_stream(dialect: Dialect, content: bytes, scenario: Scenario) -> None:
-    """Check number and text of the deltas, and that the one terminal event comes last.
-
-    Raises:
-        WrongStream: something is missing, doubled or changed.
-    """
-    frames = [_frame(block) for block in content.split(b"\n\n") if block]
-    terminals = sum(dialect.is_terminal(frame) for frame in frames)
-    if terminals != 1 or not dialect.is_terminal(frames[-1]):
-        raise WrongStream(f"{terminals} terminal events, tail {content[-200:]!r}")
-    try:
-        deltas = [text for frame in frames if (text := dialect.delta(frame)) is not None]
-    except (orjson.JSONDecodeError, LookupError) as error:
-        raise WrongStream(f"an event of another shape: {error}") from error
-    if len(deltas) != scenario.deltas:
-        raise WrongStream(f"{len(deltas)} deltas, not {scenario.deltas}")
-    if "".join(deltas) != scenario.text:
-        raise WrongStream("the text is not the one that was sent")
-
-
-def _frame(block: bytes) -> Frame:
-    head, _, tail = block.rpartition(b"data: ")
-    return Frame(head.removeprefix(b"event: ").rstrip(b"\n"), tail)
+def _name(frame: Frame) -> bytes:
+    """Return the name of an event, which some servers say in the data only."""
+    event, content = frame
+    return event or orjson.loads(content).get("type", "").encode()
 
 
 def _messages_body(prompt: str) -> dict[str, Any]:
@@ -74,21 +46,22 @@ def _messages_body(prompt: str) -> dict[str, Any]:
     return {"model": MODEL, "max_tokens": 1000, "stream": True, "messages": messages}
 
 
-def _messages_delta(frame: Frame) -> str | None:
-    if frame.event != b"content_block_delta":
-        return None
-    return orjson.loads(frame.data)["delta"].get("text")
+def _messages_delta(frame: Frame) -> str:
+    if _name(frame) != b"content_block_delta":
+        return ""
+    return orjson.loads(frame[1])["delta"].get("text", "")
 
 
 def _chat_body(prompt: str) -> dict[str, Any]:
     return {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": prompt}]}
 
 
-def _chat_delta(frame: Frame) -> str | None:
-    if frame.data == b"[DONE]":
-        return None
-    choices = orjson.loads(frame.data)["choices"]
-    return (choices[0]["delta"].get("content") or None) if choices else None
+def _chat_delta(frame: Frame) -> str:
+    _, content = frame
+    if content == b"[DONE]":
+        return ""
+    choices = orjson.loads(content)["choices"]
+    return (choices[0]["delta"].get("content") or "") if choices else ""
 
 
 def _responses_body(prompt: str) -> dict[str, Any]:
@@ -96,14 +69,10 @@ def _responses_body(prompt: str) -> dict[str, Any]:
     return {"model": MODEL, "stream": True, "input": prompt, "store": False}
 
 
-def _responses_delta(frame: Frame) -> str | None:
-    if frame.event != b"response.output_text.delta":
-        return None
-    return orjson.loads(frame.data)["delta"]
-
-
-def _ends_response(frame: Frame) -> bool:
-    return frame.event in {b"response.completed", b"response.incomplete", b"response.failed"}
+def _responses_delta(frame: Frame) -> str:
+    if _name(frame) != b"response.output_text.delta":
+        return ""
+    return orjson.loads(frame[1])["delta"]
 
 
 DIALECTS = {
@@ -111,10 +80,15 @@ DIALECTS = {
         "/v1/messages",
         _messages_body,
         _messages_delta,
-        lambda frame: frame.event == b"message_stop",
+        lambda frame: _name(frame) == b"message_stop",
     ),
     "chat": Dialect(
-        "/v1/chat/completions", _chat_body, _chat_delta, lambda frame: frame.data == b"[DONE]"
+        "/v1/chat/completions", _chat_body, _chat_delta, lambda frame: frame[1] == b"[DONE]"
     ),
-    "responses": Dialect("/v1/responses", _responses_body, _responses_delta, _ends_response),
+    "responses": Dialect(
+        "/v1/responses",
+        _responses_body,
+        _responses_delta,
+        lambda frame: _name(frame) == b"response.completed",
+    ),
 }

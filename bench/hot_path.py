@@ -15,14 +15,15 @@ from urllib.parse import urlsplit
 import typer
 
 from bench import table
+from bench.circumstances import Circumstances
 from bench.dialects import DIALECTS
-from bench.results import Circumstances
 from bench.rig import Rig
-from bench.scenario import PACED, SATURATED, smoke
+from bench.scenario import scenarios
 from bench.syscalls import RECEIVES, SENDS, Calls, Ports, Strace
 
 if TYPE_CHECKING:
-    from bench.rig import Lane
+    from bench.job import Seen
+    from bench.lane import Lane
     from bench.scenario import Scenario
 
 
@@ -37,32 +38,33 @@ def main(
     if not Strace.is_installed():
         print("strace is not installed: nothing measured")
         return
-    scenario = SATURATED if saturated else PACED
+    scenario = scenarios()["saturated" if saturated else "paced"]
     if quick:
-        scenario = smoke(scenario)
+        scenario = scenario.smoke()
     print(Circumstances.now().lines())
     broken = False
     with Rig() as rig, TemporaryDirectory(prefix="codexia-trace-") as scratch:
         for name in dialect or DIALECTS:
             output = (trace or Path(scratch)) / f"{name}.strace"
-            calls = _traced(rig, rig.lane(name), scenario, output)
-            print(
-                f"\n{name}, {scenario.name}: {scenario.streams} streams, {scenario.events} events"
-            )
-            _show_calls(calls, scenario)
+            lane = rig.lane(name)
+            assert lane is not None
+            calls, seen = _traced(rig, lane, scenario, output)
+            print(f"\n{name}, {scenario.name}: {seen.streams} streams, {seen.events} events")
+            _show_calls(calls, seen)
             broken |= _show_verdicts(calls)
     if broken:
         raise typer.Exit(1)
 
 
-def _traced(rig: Rig, lane: Lane, scenario: Scenario, output: Path) -> Calls:
-    strace = Strace(lane.carrier, output)
+def _traced(rig: Rig, lane: Lane, scenario: Scenario, output: Path) -> tuple[Calls, Seen]:
+    (worker,) = lane.carriers
+    strace = Strace(worker, output)
     try:
-        rig.stream(lane, scenario, on_ready=strace.attach, on_finished=strace.detach)
+        _, seen = rig.stream(lane, scenario, on_ready=strace.attach, on_finished=strace.detach)
     finally:
         strace.detach()
     ports = Ports(gateway=_port(lane.url), backend=_port(rig.simulator.url))
-    return strace.calls(ports)
+    return strace.calls(ports), seen
 
 
 def _port(url: str) -> int:
@@ -71,15 +73,15 @@ def _port(url: str) -> int:
     return port
 
 
-def _show_calls(calls: Calls, scenario: Scenario) -> None:
+def _show_calls(calls: Calls, seen: Seen) -> None:
     rows = [
         (
             kind,
             name,
             str(count),
             str(calls.moved[kind, name]) if name in SENDS | RECEIVES else "",
-            f"{count / scenario.streams:.2f}",
-            f"{count / scenario.events:.3f}",
+            f"{count / seen.streams:.2f}",
+            f"{count / seen.events:.3f}",
         )
         for (kind, name), count in sorted(
             calls.made.items(), key=lambda item: (item[0][0], -item[1])

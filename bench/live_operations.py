@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench import table
-from bench.results import Circumstances
+from bench.circumstances import Circumstances
 from tests.e2e.operations import EDITS, FLEET, Operator, free_ports
 from tests.e2e.processes import log_in, running_simulator
 from tests.e2e.service import Service

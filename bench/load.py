@@ -1,52 +1,28 @@
 """The load generator, a process of its own: `python -m bench.load`, spoken to over its pipes.
 
-A `Job` comes in as a line and is answered line by line: `Ready` once every connection is
-open; after a line `go`, `Finished` when the last byte is here; `Verified` when every stream
-was found right. Streams are only kept while the clock runs and looked at afterwards, so that
-the generator takes as little as possible of a machine that it shares with what it measures.
+A `Job` comes in as a line and is answered line by line: `ready` once every connection is open;
+after a line `go`, `Finished` when the last byte is here; `Seen` when every stream has been looked
+at. Streams are only kept while the clock runs and looked at afterwards, so that the generator
+takes as little as possible of a machine that it shares with what it measures.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
-from typing import Literal
+from typing import TYPE_CHECKING
 
-import aiohttp
 import uvloop
-from pydantic import BaseModel
 
-from bench.dialects import DIALECTS, WrongStream, check_stream
-from bench.scenario import Scenario  # noqa: TC001 - pydantic reads annotations at run time
+from bench.flow import FlowRun
+from bench.job import Finished, Job
+from bench.judge import Judge, WrongStream
 
-
-class Job(BaseModel):
-    """Requests to make, all alike.
-
-    Attributes:
-        body: with `prompt` where that of the scenario goes.
-        dialect: what the streams arrive in.
-    """
-
-    url: str
-    headers: dict[str, str]
-    body: str
-    dialect: Literal["messages", "chat", "responses"]
-    scenario: Scenario
-
-
-class Finished(BaseModel):
-    """What the generator saw of a job, and what it took itself."""
-
-    wall_s: float
-    cpu_s: float
-    received_bytes: int
-    reads: int
-
-
-PROMPT = "bench prompt"
-"""Stands in `Job.body` for the prompt of the scenario."""
+if TYPE_CHECKING:
+    from bench.client import Exchange
+    from bench.job import Flow, Seen
 
 
 def main() -> None:
@@ -57,54 +33,85 @@ def main() -> None:
 
 
 async def _do(job: Job) -> None:
-    timeout = aiohttp.ClientTimeout(total=600)
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+    try:
+        async with asyncio.TaskGroup() as group:
+            await _timed(job, group)
+    except* (WrongStream, OSError, TimeoutError) as errors:
+        _say(f"failed: {errors.exceptions[0]!r}")
+
+
+async def _timed(job: Job, group: asyncio.TaskGroup) -> None:
+    main = FlowRun(job.main, group)
+    beside = FlowRun(job.beside, group) if job.beside else None
+    flows = [flow for flow in (main, beside) if flow]
+    docket = _LiveDocket(job.main) if job.live else _Docket(job.main)
+    try:
+        for flow in flows:
+            await _open(flow)
+        main.on_exchange = docket.add
+        _say("ready")
+        sys.stdin.buffer.readline()
+        gc.freeze()
+        gc.disable()  # a collection in the middle of a stream would be a gap of our own
+        ended = asyncio.Event()
+        going_on = group.create_task(beside.run_until(ended)) if beside else None
+        wall, cpu = time.perf_counter(), time.process_time()
+        await main.run()
+        wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+        ended.set()
+        _say(Finished(wall_s=wall_s, cpu_s=cpu_s).model_dump_json())
+        if going_on:
+            await going_on
+        _say(docket.seen().model_dump_json())
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        for flow in flows:
+            flow.close()
+
+
+async def _open(flow: FlowRun) -> None:
+    warming = flow.flow.model_copy(update={"streams": flow.flow.streams.warming()})
+    docket = _Docket(warming)
+    flow.on_exchange = docket.add
+    await flow.open()
+    docket.seen()
+    flow.on_exchange = lambda _: None
+
+
+class _Docket:
+    """Keeps exchanges until they are looked at."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._judge = Judge(flow)
+        self._kept: list[Exchange] = []
+
+    def add(self, exchange: Exchange) -> None:
+        self._kept.append(exchange)
+
+    def seen(self) -> Seen:
+        for exchange in self._kept:
+            self._judge.take(exchange)
+        return self._judge.seen()
+
+
+class _LiveDocket:
+    """Looks at exchanges as they end; what is wrong with one is told in the end."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._judge = Judge(flow)
+        self._wrong: WrongStream | None = None
+
+    def add(self, exchange: Exchange) -> None:
         try:
-            warming = job.model_copy(update={"scenario": job.scenario.warming()})
-            _verify(warming, await _streams(session, warming))
-            _say("ready")
-            sys.stdin.buffer.readline()
-            wall, cpu = time.perf_counter(), time.process_time()
-            streams = await _streams(session, job)
-            finished = Finished(
-                wall_s=time.perf_counter() - wall,
-                cpu_s=time.process_time() - cpu,
-                received_bytes=sum(len(chunk) for chunks in streams for chunk in chunks),
-                reads=sum(len(chunks) for chunks in streams),
-            )
-            _say(finished.model_dump_json())
-            _verify(job, streams)
-            _say("verified")
-        except* (WrongStream, aiohttp.ClientError, OSError) as errors:
-            _say(f"failed: {errors.exceptions[0]}")
+            self._judge.take(exchange)
+        except WrongStream as error:
+            self._wrong = self._wrong or error
 
-
-async def _streams(session: aiohttp.ClientSession, job: Job) -> list[list[bytes]]:
-    """Return the chunks of every stream, as they were read."""
-    streams: list[list[bytes]] = []
-    left = iter(range(job.scenario.streams))
-    body = job.body.replace(PROMPT, job.scenario.prompt).encode()
-
-    async def client() -> None:
-        for _ in left:
-            async with session.post(job.url, data=body, headers=job.headers) as reply:
-                chunks = [chunk async for chunk in reply.content.iter_any()]
-                if reply.status != 200:
-                    raise WrongStream(f"status {reply.status}: {b''.join(chunks)[:300]!r}")
-                streams.append(chunks)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(job.scenario.concurrency):
-            group.create_task(client())
-    return streams
-
-
-def _verify(job: Job, streams: list[list[bytes]]) -> None:
-    if len(streams) != job.scenario.streams:
-        raise WrongStream(f"{len(streams)} streams, not {job.scenario.streams}")
-    for chunks in streams:
-        check_stream(DIALECTS[job.dialect], b"".join(chunks), job.scenario)
+    def seen(self) -> Seen:
+        if self._wrong:
+            raise self._wrong
+        return self._judge.seen()
 
 
 def _say(line: str) -> None:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench import table
+from bench.circumstances import Circumstances
 from bench.cpu import descendants
-from bench.results import Circumstances
+from bench.memory import resident_mb
 from tests.e2e.live_gateway import live_gateway
 from tests.e2e.processes import running_simulator
 from tests.e2e.streams import DIALECTS, paced, receive, session
@@ -119,11 +120,8 @@ def _problem_of(seen: Received, expected: str) -> str:
 
 
 def _resident_mb(live: LiveGateway) -> int:
-    pages = 0
-    for generation in live.status().generations:
-        for pid in descendants(generation.pid):
-            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * 4096 // 2**20
+    pids = [pid for each in live.status().generations for pid in descendants(each.pid)]
+    return round(sum(map(resident_mb, pids)))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 import httpx
 import orjson
 
 from bench.cpu import descendants
-from bench.load import Finished
 from codexia.control_client import ControlClient
 
 if TYPE_CHECKING:
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-    from bench.load import Job
-
 DEADLINE_S = 30.0
+
+OURS = ("CODEXIA_", "PYTHONDONTWRITEBYTECODE")
+"""Variables that no process gets: settings, and what would make each start compile anew."""
 
 NGINX_CONFIG = """
 daemon off;
-worker_processes 1;
+worker_processes {workers};
 pid {folder}/nginx.pid;
 error_log stderr error;
 events {{ worker_connections 8192; }}
@@ -49,11 +50,14 @@ http {{
     server {{
         listen 127.0.0.1:{port} backlog=2048;
         keepalive_requests 1000000;
+        client_max_body_size 64m;
+        client_body_buffer_size 1m;
         location / {{
             proxy_pass http://backend;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_buffering off;
+            proxy_request_buffering off;
             # What one read takes; the default of one page would cost more calls than it must.
             proxy_buffer_size 64k;
             proxy_buffers 4 64k;
@@ -68,18 +72,39 @@ class ProcessFailed(Exception):
 
 
 class Process:
-    """A child process, its output kept by line; ends with the context that it is entered in."""
+    """A child process, its output kept by line; ends with the context that it is entered in.
 
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        clean = {name: os.environ[name] for name in os.environ if not name.startswith("CODEXIA_")}
+    It leads a process group, and whatever is left of that ends with it.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        folder: Path | None = None,
+        inherit: bool = True,
+    ) -> None:
+        """Start it.
+
+        Args:
+            arguments: program and arguments.
+            environment: variables to add.
+            folder: where it runs.
+            inherit: whether it gets our variables, those of Codexia excepted; otherwise the path only.
+        """
+        kept = os.environ if inherit else {"PATH": os.environ.get("PATH", os.defpath)}
+        clean = {name: kept[name] for name in kept if not name.startswith(OURS)}
         self._popen = subprocess.Popen(
             arguments,
             env=clean | (environment or {}),
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
+        self.started_at = time.perf_counter()
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, args=[self._popen.stdout], daemon=True)
         self._reader.start()
@@ -89,13 +114,13 @@ class Process:
         """Its process id."""
         return self._popen.pid
 
-    def wait_for(self, condition: Callable[[], bool]) -> None:
+    def wait_for(self, condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
         """Return once the condition holds.
 
         Raises:
             ProcessFailed: the process ended before, or the deadline passed.
         """
-        end = time.monotonic() + DEADLINE_S
+        end = time.monotonic() + deadline_s
         while not condition():
             if self._popen.poll() is not None or time.monotonic() > end:
                 self.stop()
@@ -116,6 +141,8 @@ class Process:
         except subprocess.TimeoutExpired:
             self._popen.kill()
             self._popen.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self._reader.join(5)
 
     def __enter__(self) -> Self:
@@ -137,6 +164,11 @@ class Simulator(Process):
         super().__init__(sys.executable, "-m", "codexia.simulator", "--bind", "127.0.0.1:0")
         self.url = self.announced_url()
 
+    @property
+    def base_url(self) -> str:
+        """Where the backend's endpoints are."""
+        return f"{self.url}/backend-api"
+
     def credentials(self) -> bytes:
         """Return a fresh auth.json."""
         reply = httpx.post(f"{self.url}/simulator/credentials", json={}, trust_env=False)
@@ -150,56 +182,69 @@ class Simulator(Process):
 
 
 class Gateway(Process):
-    """`codexia serve` with one worker, logged in to a simulator."""
+    """`codexia serve`, logged in to a simulator."""
 
     def __init__(
-        self, home: Path, simulator: Simulator, auth: bytes, transport: str = "http"
+        self,
+        home: Path,
+        simulator: Simulator,
+        auth: bytes,
+        transport: str = "http",
+        *,
+        workers: int = 1,
+        port: int = 0,
     ) -> None:
         home.mkdir(mode=0o700)
         auth_path = home / "auth.json"
         auth_path.touch(mode=0o600)
         auth_path.write_bytes(auth)
+        serve = ("serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers))
         super().__init__(
-            *(sys.executable, "-m", "codexia", "serve", "--bind", "127.0.0.1:0", "--workers", "1"),
+            *(sys.executable, "-m", "codexia", *serve),
             environment={
                 "CODEXIA_HOME": str(home),
-                "CODEXIA_UPSTREAM_BASE_URL": f"{simulator.url}/backend-api",
+                "CODEXIA_UPSTREAM_BASE_URL": simulator.base_url,
                 "CODEXIA_OAUTH_ISSUER": simulator.url,
                 "CODEXIA_MAX_UPSTREAM_STREAMS": "0",
                 "CODEXIA_UPSTREAM_TRANSPORT": transport,
             },
         )
         self._home = home
-        self.url = self.announced_url()
+        self.url = f"http://127.0.0.1:{port}" if port else self.announced_url()
+
+    def worker_pids(self) -> tuple[int, ...]:
+        """The processes that carry the traffic."""
+        status = ControlClient(self._home / "run" / "supervisor.sock").status()
+        return tuple(descendants(status.generations[-1].pid))
 
     def worker_pid(self) -> int:
-        """The process that carries the traffic."""
-        status = ControlClient(self._home / "run" / "supervisor.sock").status()
-        (worker,) = descendants(status.generations[-1].pid)
+        """The one process that carries the traffic."""
+        (worker,) = self.worker_pids()
         return worker
 
     def pids(self) -> list[int]:
-        """All processes of the gateway: supervisor, Granian and the worker."""
+        """All processes of the gateway: supervisor, Granian and the workers."""
         return [self.pid, *descendants(self.pid)]
 
 
 class Nginx(Process):
-    """nginx with one worker, passing everything to one backend unbuffered."""
+    """nginx, passing everything to one backend unbuffered."""
 
-    def __init__(self, folder: Path, backend_url: str) -> None:
+    def __init__(self, folder: Path, backend_url: str, workers: int = 1) -> None:
         folder.mkdir(mode=0o711)
-        port = _free_port()
+        port = free_port()
         config = folder / "nginx.conf"
         backend = backend_url.removeprefix("http://")
-        config.write_text(NGINX_CONFIG.format(folder=folder, backend=backend, port=port))
+        config.write_text(
+            NGINX_CONFIG.format(folder=folder, backend=backend, port=port, workers=workers)
+        )
         super().__init__("nginx", "-p", str(folder), "-e", "stderr", "-c", str(config))
         self.url = f"http://127.0.0.1:{port}"
-        self.wait_for(lambda: _accepts(port) and len(descendants(self.pid)) == 1)
+        self.wait_for(lambda: accepts(port) and len(descendants(self.pid)) == workers)
 
-    def worker_pid(self) -> int:
-        """The process that carries the traffic."""
-        (worker,) = descendants(self.pid)
-        return worker
+    def worker_pids(self) -> tuple[int, ...]:
+        """The processes that carry the traffic."""
+        return tuple(descendants(self.pid))
 
 
 def nginx_version() -> str:
@@ -210,70 +255,14 @@ def nginx_version() -> str:
     return told.strip().rpartition("/")[2]
 
 
-class LoadGenerator:
-    """The other end of `bench.load`'s pipes."""
-
-    def __init__(self) -> None:
-        self._popen = subprocess.Popen(
-            [sys.executable, "-m", "bench.load"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(
-        self, job: Job, *, on_ready: Callable[[], None], on_finished: Callable[[], None]
-    ) -> Finished:
-        """Do a job and return what the generator saw of it.
-
-        Args:
-            job: what to do.
-            on_ready: called when all connections are open and nothing streams.
-            on_finished: called when the last stream has ended, before they are verified.
-
-        Raises:
-            ProcessFailed: a stream was not as it was sent, or did not come.
-        """
-        self._write(job.model_dump_json())
-        self._expect("ready")
-        on_ready()
-        self._write("go")
-        line = self._expect("{")
-        on_finished()
-        self._expect("verified")
-        return Finished.model_validate_json(line)
-
-    def stop(self) -> None:
-        """End the process."""
-        assert self._popen.stdin is not None
-        self._popen.stdin.close()
-        self._popen.wait(DEADLINE_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def _write(self, line: str) -> None:
-        assert self._popen.stdin is not None
-        self._popen.stdin.write(line + "\n")
-        self._popen.stdin.flush()
-
-    def _expect(self, start: str) -> str:
-        assert self._popen.stdout is not None
-        line = self._popen.stdout.readline()
-        if not line.startswith(start):
-            raise ProcessFailed(f"load generator: {line.strip() or 'ended'}")
-        return line
-
-
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody has."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _accepts(port: int) -> bool:
+def accepts(port: int) -> bool:
+    """Return whether somebody listens on a port of loopback."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

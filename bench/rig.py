@@ -1,193 +1,219 @@
-"""Simulator, gateway, nginx and load generator together, and one measurement of them."""
+"""Simulator, gateways, floors, opponents and load generator together."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
+import httpx
 import orjson
-from pydantic import BaseModel
 
-from bench.cpu import CpuMeter
+from bench.bodies import request_body
 from bench.dialects import DIALECTS
-from bench.load import PROMPT, Finished, Job
-from bench.processes import Gateway, LoadGenerator, Nginx, Simulator, nginx_version
-from bench.scenario import Scenario
+from bench.job import PROMPT, Flow, Job
+from bench.lane import Lane
+from bench.load_process import LoadGenerator
+from bench.processes import Gateway, Nginx, ProcessFailed, Simulator, nginx_version
+from bench.scenario import Streams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-DialectName = Literal["messages", "chat", "responses"]
+    from bench.dialects import DialectName
+    from bench.job import Finished, Seen
+    from bench.participant import Participant
+    from bench.scenario import Scenario
 
-SMALL = Scenario(name="small", streams=1, concurrency=1, deltas=1)
+ONE = Streams(concurrency=1, streams=1, deltas=1)
 
-
-class Lane(BaseModel):
-    """One way that streams can take.
-
-    Attributes:
-        name: for tables and results.
-        url: where its requests go.
-        dialect: what it speaks.
-        carrier: the process that carries the streams.
-        product: all processes of what the streams go through, the carrier included.
-    """
-
-    name: str
-    url: str
-    dialect: DialectName
-    carrier: int
-    product: tuple[int, ...]
-
-
-class Sample(BaseModel):
-    """One measurement, raw.
-
-    Attributes:
-        round: measurements of one round were made one right after the other.
-        seen: what the load generator saw.
-        cpu_s: CPU time by role: `carrier`, `product` (which includes the carrier), `simulator`.
-    """
-
-    scenario: str
-    lane: str
-    round: int
-    events: int
-    streams: int
-    seen: Finished
-    cpu_s: dict[str, float]
-
-    def us_per_event(self, role: str) -> float:
-        """Return microseconds of CPU that a role used for each text delta of the backend."""
-        used_s = self.seen.cpu_s if role == "load" else self.cpu_s[role]
-        return used_s / self.events * 1e6
+OF_THE_CONNECTION = {"host", "content-length", "content-encoding", "connection", "accept-encoding"}
+"""Headers of the gateway's requests that are not those of somebody else's."""
 
 
 class Rig:
-    """Everything started; ends with the context that it is entered in, SIGTERM included.
+    """Everything that takes part; ends with the context that it is entered in, SIGTERM included.
 
     Attributes:
-        lanes: the three dialects of the gateway, nginx where it is installed, and the way to the
-            simulator without anything between. The last two carry the backend's own bytes.
+        simulator: the backend.
+        auth: a login there, as auth.json.
+        folder: scratch.
+        absent: why an opponent does not take part, by name.
     """
 
-    def __init__(self) -> None:
-        self.lanes: list[Lane] = []
+    def __init__(self, opponents: Sequence[Participant] = ()) -> None:
+        """Start nothing yet.
+
+        Args:
+            opponents: and floors that are programs of their own.
+        """
+        self.absent: dict[str, str] = {}
+        self._opponents = opponents
         self._stack = ExitStack()
+        self._gateways: dict[int, Gateway] = {}
+        self._nginxes: dict[int, Nginx] = {}
+        self._bodies: dict[int, str] = {}
+        self._lanes: list[Lane] = []
+        self._backend_headers: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         # The default action would leave all processes behind.
         signal.signal(signal.SIGTERM, _leave)
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="codexia-bench-")))
-            folder.chmod(0o711)  # nginx's worker gives up root and must still get in
+            self.folder = Path(stack.enter_context(TemporaryDirectory(prefix="codexia-bench-")))
+            self.folder.chmod(0o711)  # nginx's worker gives up root and must still get in
             self.simulator = stack.enter_context(Simulator())
-            auth = self.simulator.credentials()
-            self.gateway = stack.enter_context(Gateway(folder / "home", self.simulator, auth))
+            self.auth = self.simulator.credentials()
             self._load = stack.enter_context(LoadGenerator())
-            self._add_gateway_lanes()
-            self._backend_headers, self._backend_body = self._backend_request(auth)
-            if nginx_version():
-                nginx = stack.enter_context(Nginx(folder / "nginx", self.simulator.url))
-                self._add_backend_lane("nginx", nginx.url, nginx.worker_pid(), nginx.pid)
-            self._add_backend_lane("direct", self.simulator.url, self.simulator.pid)
+            self._start_opponents(stack)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def lane(self, name: str) -> Lane:
-        """Return the lane of this name."""
-        return next(lane for lane in self.lanes if lane.name == name)
+    def lanes(self, scenario: Scenario) -> list[Lane]:
+        """Return the lanes of a scenario; what they need is started."""
+        lanes = [lane for name in scenario.lanes if (lane := self.lane(name, scenario.workers))]
+        opponents = [lane for lane in self._lanes if lane.kind == "opponent"]
+        return lanes + [lane for lane in opponents if lane.dialect in scenario.opponents]
 
-    def measure(self, lane: Lane, scenario: Scenario, round_number: int = 0) -> Sample:
-        """Return one measurement; every stream of it has been verified.
+    def lane(self, name: str, workers: int = 1) -> Lane | None:
+        """Return a lane of the gateway or of a floor, None if that is not installed."""
+        match name:
+            case "messages" | "chat" | "responses":
+                return self._gateway_lane(name, workers)
+            case "nginx":
+                return self._nginx_lane(workers) if nginx_version() else None
+            case "direct":
+                pids = (self.simulator.pid,)
+                return self._backend_lane("direct", self.simulator.url, pids, pids)
+            case _:
+                return next((lane for lane in self._lanes if lane.name == name), None)
 
-        Raises:
-            ProcessFailed: a stream was not as it was sent, or did not come.
-        """
-        roles = {
-            "carrier": [lane.carrier],
-            "product": lane.product,
-            "simulator": [self.simulator.pid],
-        }
-        meter = CpuMeter(roles)
-        used_s: dict[str, float] = {}
-        seen = self.stream(
-            lane,
-            scenario,
-            on_ready=meter.start,
-            on_finished=lambda: used_s.update(meter.used_s()),
-        )
-        return Sample(
-            scenario=scenario.name,
-            lane=lane.name,
-            round=round_number,
-            events=scenario.events,
-            streams=scenario.streams,
-            seen=seen,
-            cpu_s=used_s,
-        )
+    def others(self, lane: Lane) -> set[int]:
+        """Return all processes but the carriers of a lane."""
+        pids = {os.getpid(), self.simulator.pid, self._load.pid}
+        for gateway in self._gateways.values():
+            pids.update(gateway.pids())
+        for nginx in self._nginxes.values():
+            pids.update((nginx.pid, *nginx.worker_pids()))
+        for each in self._lanes:
+            pids.update(each.product)
+        return pids - set(lane.carriers)
 
     def stream(
         self,
         lane: Lane,
-        scenario: Scenario,
+        streams: Streams,
         *,
+        beside: Streams | None = None,
+        live: bool = False,
         on_ready: Callable[[], None] = lambda: None,
         on_finished: Callable[[], None] = lambda: None,
-    ) -> Finished:
-        """Send a scenario down a lane; the callbacks are those of `LoadGenerator.run`."""
-        job = self._job(lane, scenario)
+    ) -> tuple[Finished, Seen]:
+        """Send streams down a lane; the callbacks are those of `LoadGenerator.run`.
+
+        Raises:
+            ProcessFailed: a stream was not as it was sent, or did not come.
+        """
+        job = Job(
+            main=self.flow(lane, streams),
+            beside=self.flow(lane, beside) if beside else None,
+            live=live,
+        )
         return self._load.run(job, on_ready=on_ready, on_finished=on_finished)
 
-    def _job(self, lane: Lane, scenario: Scenario) -> Job:
-        if lane.name in DIALECTS:
-            headers = {"content-type": "application/json"}
-            body = orjson.dumps(DIALECTS[lane.dialect].body(PROMPT)).decode()
-        else:
-            headers, body = self._backend_headers, self._backend_body
-        return Job(
-            url=lane.url, headers=headers, body=body, dialect=lane.dialect, scenario=scenario
+    def gateway(self, workers: int) -> Gateway:
+        """Return the gateway with so many workers, started at first use."""
+        if workers not in self._gateways:
+            home = self.folder / f"home-{workers}"
+            gateway = Gateway(home, self.simulator, self.auth, workers=workers)
+            self._gateways[workers] = self._stack.enter_context(gateway)
+        return self._gateways[workers]
+
+    def gateway_lane(self, dialect: DialectName, gateway: Gateway) -> Lane:
+        """Return the lane of one dialect through a gateway."""
+        return Lane(
+            name=dialect,
+            kind="codexia",
+            url=gateway.url + DIALECTS[dialect].path,
+            dialect=dialect,
+            carriers=gateway.worker_pids(),
+            product=tuple(gateway.pids()),
         )
 
-    def _add_gateway_lanes(self) -> None:
-        for name, dialect in DIALECTS.items():
-            lane = {
-                "name": name,
-                "url": self.gateway.url + dialect.path,
-                "dialect": name,
-                "carrier": self.gateway.worker_pid(),
-                "product": self.gateway.pids(),
-            }
-            self.lanes.append(Lane.model_validate(lane))
+    def _gateway_lane(self, dialect: DialectName, workers: int) -> Lane:
+        return self.gateway_lane(dialect, self.gateway(workers))
 
-    def _add_backend_lane(self, name: str, base_url: str, carrier: int, *others: int) -> None:
-        url = f"{base_url}/backend-api/codex/responses"
-        product = (carrier, *others)
-        self.lanes.append(
-            Lane(name=name, url=url, dialect="responses", carrier=carrier, product=product)
+    def _nginx_lane(self, workers: int) -> Lane:
+        if workers not in self._nginxes:
+            nginx = Nginx(self.folder / f"nginx-{workers}", self.simulator.url, workers)
+            self._nginxes[workers] = self._stack.enter_context(nginx)
+        nginx = self._nginxes[workers]
+        carriers = nginx.worker_pids()
+        return self._backend_lane("nginx", nginx.url, carriers, (nginx.pid, *carriers))
+
+    def _backend_lane(
+        self, name: str, base_url: str, carriers: tuple[int, ...], product: tuple[int, ...]
+    ) -> Lane:
+        """Return a lane that carries the backend's own bytes."""
+        self._backend_body(0)
+        return Lane(
+            name=name,
+            kind="floor",
+            url=f"{base_url}/backend-api/codex/responses",
+            dialect="responses",
+            headers=self._backend_headers,
+            carriers=carriers,
+            product=product,
         )
 
-    def _backend_request(self, auth: bytes) -> tuple[dict[str, str], str]:
-        """Return headers and body that make the backend stream as it does for the gateway.
+    def flow(self, lane: Lane, streams: Streams) -> Flow:
+        """Return the requests that ask for streams down a lane."""
+        own = lane.name in {"nginx", "direct"}
+        body = self._backend_body(streams.request_bytes) if own else lane.body
+        return Flow(
+            url=lane.url,
+            headers=lane.headers,
+            body=body or request_body(lane.dialect, streams.request_bytes),
+            dialect=lane.dialect,
+            streams=streams,
+            strict=lane.kind != "opponent",
+        )
 
-        They are those of a request which the gateway sent.
-        """
-        self.stream(self.lane("responses"), SMALL)
-        sent_headers, sent_body = self.simulator.last_request()
-        headers = {
-            name: value
-            for name, value in sent_headers.items()
-            if name not in {"host", "content-length", "connection"}
-        }
-        headers["authorization"] = f"Bearer {orjson.loads(auth)['access_token']}"
-        return headers, sent_body.replace(SMALL.prompt, PROMPT)
+    def _backend_body(self, request_bytes: int) -> str:
+        """Return what the gateway sends to the backend for a request of this size."""
+        if request_bytes not in self._bodies:
+            lane = self._gateway_lane("responses", 1)
+            self.stream(lane, ONE.model_copy(update={"request_bytes": request_bytes}))
+            headers, body = self.simulator.last_request()
+            self._bodies[request_bytes] = body.replace(ONE.prompt, PROMPT)
+            token = orjson.loads(self.auth)["access_token"]
+            kept = {name: headers[name] for name in headers.keys() - OF_THE_CONNECTION}
+            self._backend_headers = {**kept, "authorization": f"Bearer {token}"}
+        return self._bodies[request_bytes]
+
+    def _start_opponents(self, stack: ExitStack) -> None:
+        """Start them side by side, since some take long."""
+
+        def start(opponent: Participant) -> Sequence[Lane]:
+            scratch = self.folder / f"opponent-{opponent.name}"
+            scratch.mkdir()
+            return stack.enter_context(opponent.start(scratch, self.simulator)).lanes
+
+        with ThreadPoolExecutor() as pool:
+            starting = {each.name: pool.submit(start, each) for each in self._opponents}
+        for name, each in starting.items():
+            try:
+                self._lanes += each.result()
+            except (ProcessFailed, httpx.HTTPError, OSError) as error:
+                self.absent[name] = f"did not start: {str(error)[-300:]}"
 
 
 def _leave(number: int, _frame: object) -> None:

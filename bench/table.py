@@ -1,4 +1,4 @@
-"""Tables of medians, as Markdown."""
+"""Tables as Markdown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+NARROWEST = 3
+"""Markdown's rules below the heads have three characters at least."""
+
 
 def spread(values: Sequence[float]) -> str:
     """Return the median with the smallest and the largest value."""
@@ -16,12 +19,21 @@ def spread(values: Sequence[float]) -> str:
     return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
-def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print one table; the first column is text, the others are numbers."""
+def render(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return one table; the first column is text, the others are numbers."""
     lines = [columns, *rows]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    widths = [
+        max(NARROWEST, *(len(line[place]) for line in lines)) for place in range(len(columns))
+    ]
     rule = ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])]
+    rows_of_text: list[str] = []
     for line in [columns, rule, *lines[1:]]:
         first = line[0].ljust(widths[0])
         others = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        print(f"| {' | '.join([first, *others])} |")
+        rows_of_text.append(f"| {' | '.join([first, *others])} |")
+    return "\n".join(rows_of_text)
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print one table."""
+    print(render(columns, rows))

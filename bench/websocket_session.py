@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import orjson
 
+from bench.circumstances import Circumstances
 from bench.processes import Gateway, Simulator
-from bench.results import Circumstances
 from bench.table import show
 
 if TYPE_CHECKING:
