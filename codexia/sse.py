@@ -67,13 +67,16 @@ class FrameSplitter:
         self._scanned = 0
         self._saw_cr = False
 
-    @property
-    def empty(self) -> bool:
-        """Whether what comes next begins an event."""
-        return not self._buffer
-
     def feed(self, chunk: bytes) -> list[Frame]:
         """Return the frames that this chunk completes, in order.
+
+        Raises:
+            UpstreamTruncated: one frame is larger than `MAX_FRAME_BYTES`.
+        """
+        return frames_in(self.complete(chunk))
+
+    def complete(self, chunk: bytes) -> bytes:
+        """Return the text of the frames that this chunk completes, its lines ended by LF.
 
         Raises:
             UpstreamTruncated: one frame is larger than `MAX_FRAME_BYTES`.
@@ -88,21 +91,21 @@ class FrameSplitter:
             chunk = bytes(self._buffer)
             self._buffer.clear()
         if chunk.endswith(b"\n\n"):
-            return _frames(chunk)
+            return chunk
         end = chunk.rfind(b"\n\n") + 2
         if end < 2:
             self._buffer += chunk
             return self._wait()
         self._buffer += chunk[end:]
         self._wait()
-        return _frames(chunk[:end])
+        return chunk[:end]
 
-    def _wait(self) -> list[Frame]:
-        """Return no frames: what is in the buffer waits for more."""
+    def _wait(self) -> bytes:
+        """Return nothing: what is in the buffer waits for more."""
         self._scanned = max(0, len(self._buffer) - 1)
         if len(self._buffer) > MAX_FRAME_BYTES:
             raise UpstreamTruncated("the backend sent an event over the size limit")
-        return []
+        return b""
 
     def _with_lf_only(self, chunk: bytes) -> bytes:
         # A CR at the end may be the first half of a CRLF, so it waits for what follows.
@@ -115,8 +118,8 @@ class FrameSplitter:
         return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
 
 
-def _frames(text: bytes) -> list[Frame]:
-    """Return the frames of a text that ends with one."""
+def frames_in(text: bytes) -> list[Frame]:
+    """Return the frames of a text of whole ones, its lines ended by LF."""
     frames: list[Frame] = []
     event = ""
     data: bytes | None = None

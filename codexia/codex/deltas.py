@@ -9,7 +9,7 @@ is not exactly like that is None here, and is to be decoded.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -23,8 +23,15 @@ TEXT_KEY: Final = b'"delta":"'
 DECOY_KEY: Final = b'"obfuscation":"'
 NUMBER_KEY: Final = b'"sequence_number":'
 END: Final = b"}\n\n"
-QUOTE, ZERO = b'"0'
+QUOTE, BACKSLASH, ZERO = b'"\\0'
 MAX_DIGITS: Final = 15
+
+
+class Plain(NamedTuple):
+    """Texts of deltas, each as it stands in JSON, and how many characters they are in all."""
+
+    texts: list[bytes]
+    chars: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +70,34 @@ class DeltaShape:
         before = b"event: %b\ndata: " % frame.event.encode()
         return cls(before + shape.head, shape.middle, shape.tail)
 
-    def text_in(self, chunk: bytes) -> str | None:
-        """Return the text of a chunk that is one delta of this shape, as it came."""
-        if not chunk.startswith(self.head) or not chunk.endswith(END):
+    def plain_in(self, events: bytes) -> Plain | None:
+        """Return the texts of events that all are deltas of this shape, as they came."""
+        before, *deltas = events.split(self.head)
+        if before:
             return None
-        start = len(self.head)
-        end = chunk.find(QUOTE, start)
-        if not chunk.startswith(self.middle, end):
-            return None
-        decoy = end + len(self.middle)
-        decoy_end = chunk.find(QUOTE, decoy)
-        number = chunk[decoy_end + len(self.tail) : -len(END)]
-        if not (
-            chunk.startswith(self.tail, decoy_end)
-            and chunk[decoy:decoy_end].isalnum()
-            and number.isdigit()
-            and number[0] != ZERO
-            and len(number) <= MAX_DIGITS
-        ):
+        texts: list[bytes] = []
+        for delta in deltas:
+            text, middle, rest = delta.partition(self.middle)
+            decoy, tail, number = rest.partition(self.tail)
+            digits = number[: -len(END)]
+            if not (
+                middle
+                and tail
+                and text
+                and decoy.isalnum()
+                and number.endswith(END)
+                and digits.isdigit()
+                and digits[0] != ZERO
+                and len(digits) <= MAX_DIGITS
+            ):
+                return None
+            texts.append(text)
+        # A space between them, which is printable, and ends a letter that was cut in two.
+        joined = b" ".join(texts)
+        if QUOTE in joined or BACKSLASH in joined:
             return None
         try:
-            text = chunk[start:end].decode()
+            shown = joined.decode()
         except UnicodeDecodeError:
             return None
-        return text if text.isprintable() and "\\" not in text else None
+        return Plain(texts, len(shown) - len(texts) + 1) if shown.isprintable() else None

@@ -107,7 +107,8 @@ class ChatStream:
         self._shape: DeltaShape | None = None
         self._shape_key: PartKey | None = None
         empty = unnamed([self._chunk({"content": ""})])
-        self._text_start, _, self._text_end = empty.partition(b'"content":""')
+        start, key, end = empty.partition(b'"content":"')
+        self._text_start, self._text_end = start + key, end
 
     def start(self) -> list[Event]:
         """Return the chunk that names the role."""
@@ -121,16 +122,17 @@ class ChatStream:
         """
         return [] if self.ended else self._feed(frame)
 
-    def splice(self, chunk: bytes) -> bytes | None:
-        """Return what goes to the client for one more delta of the part that had the last one."""
+    def splice(self, events: bytes) -> bytes | None:
+        """Return what goes to the client for more deltas of the part that had the last one."""
         if self._shape is None or self._shape_key is None or self.ended:
             return None
-        text = self._shape.text_in(chunk)
-        if not text:
+        plain = self._shape.plain_in(events)
+        if plain is None:
             return None
-        self._parts[self._shape_key].sent += len(text)
-        self._content_chars += len(text)
-        return b'%b"content":"%b"%b' % (self._text_start, text.encode(), self._text_end)
+        self._parts[self._shape_key].sent += plain.chars
+        self._content_chars += plain.chars
+        between = self._text_end + self._text_start
+        return b"%b%b%b" % (self._text_start, between.join(plain.texts), self._text_end)
 
     def fail(self, error: CodexiaError) -> list[Event]:
         """Return the error object that ends a broken stream."""

@@ -115,8 +115,8 @@ class Translation:
         model: the backend's model id, after aliases and fallback.
         input_tokens: size of the prompt, estimated; 0 where the dialect has no use for it.
         store: whether the client may come back to the answer.
-        splice: takes a chunk of the backend's stream at which an event begins, and gives the bytes
-            that `reply.feed` and the dialect's encoding would make of it; None where they are to.
+        splice: takes the text of whole events of the backend, and gives the bytes that `reply.feed`
+            and the dialect's encoding would make of them; None where they are to.
     """
 
     request: CodexRequest | None

@@ -82,10 +82,10 @@ class ItemWriter:
         self._part = 0
         return events
 
-    def showed(self, text: str) -> None:
-        """Count text of the open block that went to the client by another way."""
-        self._sent[self._part] += len(text)
-        self.blocks.sent_chars += len(text)
+    def showed(self, chars: int) -> None:
+        """Count characters of the open block that went to the client by another way."""
+        self._sent[self._part] += chars
+        self.blocks.sent_chars += chars
 
     def _added(self, payload: Json) -> list[Event]:
         item = child_at(payload, "item")

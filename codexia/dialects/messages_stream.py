@@ -50,6 +50,9 @@ INCOMPLETE: Final = {
 
 CHARS_PER_TOKEN: Final = 4
 
+TEXT_END: Final = b'"}}\n\n'
+"""Of the event of a text delta, after the text."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReplyPlan:
@@ -149,8 +152,8 @@ class MessagesStream:
             return self._terminal(frame.json())
         return []  # prelude, repetitions, and events that are newer than this code
 
-    def splice(self, chunk: bytes) -> bytes | None:
-        """Return what goes to the client for one more delta of the open text block.
+    def splice(self, events: bytes) -> bytes | None:
+        """Return what goes to the client for more deltas of the open text block.
 
         A block is of one part of one item, so the shape of its first delta is that of all.
         """
@@ -158,11 +161,15 @@ class MessagesStream:
         learned = self._shape_block == blocks.index and blocks.kind == "text"
         if self._shape is None or not learned or self.ended:
             return None
-        text = self._shape.text_in(chunk)
-        if not text:
+        plain = self._shape.plain_in(events)
+        if plain is None:
             return None
-        self._items.showed(text)
-        return b'%b%b"}}\n\n' % (self._text_start, text.encode())
+        self._items.showed(plain.chars)
+        return b"%b%b%b" % (
+            self._text_start,
+            (TEXT_END + self._text_start).join(plain.texts),
+            TEXT_END,
+        )
 
     def fail(self, error: CodexiaError) -> list[Event]:
         """Return the events that end a stream which broke off."""
@@ -179,7 +186,7 @@ class MessagesStream:
             self._shape_block = self._blocks.index
             self._shape = DeltaShape.of(frame, payload)
             empty = named([self._blocks.delta("text_delta", "text", "")])
-            self._text_start = empty.removesuffix(b'"}}\n\n')
+            self._text_start = empty.removesuffix(TEXT_END)
 
     def _goes_on(self, name: str, payload: Json) -> bool:
         """Return whether an event is of the item that has the stream, as nearly all are."""

@@ -45,7 +45,6 @@ UNBEGUN: Final[Json] = {
 SEQUENCE_KEY: Final = b'"sequence_number":'
 
 TEXT_DELTA_START: Final = b"event: %b\ndata: {" % TEXT_DELTA.encode()
-LINES_OF_A_FRAME: Final = 3
 """Name, data and the blank one."""
 
 
@@ -90,19 +89,21 @@ class ResponsesStream:
             return []
         return self._read(frame) if frame.event in READ else self._pass(frame)
 
-    def splice(self, chunk: bytes) -> bytes | None:
-        """Return a chunk that is one delta of text as it is to be sent, with its number too."""
+    def splice(self, events: bytes) -> bytes | None:
+        """Return events that all are deltas of text as they are to be sent, with their numbers."""
         if self.ended or not self._next_number:
             return None
-        if (
-            not chunk.startswith(TEXT_DELTA_START)
-            or not chunk.endswith(b"%b%d}\n\n" % (SEQUENCE_KEY, self._next_number))
-            or chunk.count(b"\n") != LINES_OF_A_FRAME
-            or b"\r" in chunk
-        ):
-            return None
-        self._next_number += 1
-        return chunk
+        number = self._next_number
+        for event in events.removesuffix(b"\n\n").split(b"\n\n"):
+            if (
+                not event.startswith(TEXT_DELTA_START)
+                or not event.endswith(b"%b%d}" % (SEQUENCE_KEY, number))
+                or event.count(b"\n") != 1
+            ):
+                return None
+            number += 1
+        self._next_number = number
+        return events
 
     def fail(self, error: CodexiaError) -> list[Event]:
         """Return the `response.failed` event that ends a broken stream."""

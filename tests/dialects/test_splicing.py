@@ -15,7 +15,7 @@ from codexia.dialects.messages import MESSAGES
 from codexia.dialects.responses import RESPONSES
 from codexia.errors import CodexiaError
 from codexia.models import ModelTable
-from codexia.sse import FrameSplitter
+from codexia.sse import FrameSplitter, frames_in
 
 if TYPE_CHECKING:
     from codexia.dialects.dialect import Dialect, Translation
@@ -88,19 +88,20 @@ def stream(
 
 
 def answer(dialect: Dialect, chunks: list[bytes], *, splicing: bool) -> tuple[bytes, int]:
-    """Return the client's stream, and how many chunks were not decoded for it."""
+    """Return the client's stream, and how many deltas were not decoded for it."""
     translated = translation(dialect)
     reply, splitter, spliced = translated.reply, FrameSplitter(), 0
     assert translated.splice is not None
     answered = dialect.encode(reply.start())
     for each in chunks:
-        body = translated.splice(each) if splicing and splitter.empty else None
+        events = splitter.complete(each)
+        body = translated.splice(events) if splicing and events else None
         if body is not None:
-            spliced += 1
+            spliced += len(frames_in(events))
             answered += body
             continue
         try:
-            for frame in splitter.feed(each):
+            for frame in frames_in(events):
                 answered += dialect.encode(reply.feed(frame))
         except CodexiaError as error:
             answered += dialect.encode(reply.fail(error))
@@ -139,6 +140,15 @@ def test_deltas_like_the_backends_are_spliced(name: str) -> None:
     chunks = stream([(text, 0, "aB3") for text in texts], order)
     _, spliced = answer(DIALECTS[name], chunks, splicing=True)
     assert spliced >= 17
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_deltas_that_come_together_are_spliced_together(name: str) -> None:
+    order = ("content_index", "delta", "item_id", "logprobs", "obfuscation", "output_index")
+    chunks = stream([("word ", 0, "aB3")] * 30, order)
+    together = [*chunks[:4], b"".join(chunks[4:20]), b"".join(chunks[20:28]), *chunks[28:]]
+    _, spliced = answer(DIALECTS[name], together, splicing=True)
+    assert spliced >= 24
 
 
 @pytest.mark.parametrize("name", DIALECTS)

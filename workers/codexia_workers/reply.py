@@ -73,8 +73,8 @@ class UpstreamReply(ABC):
 
         Args:
             take: where it gives something to wait for, nothing more is read until that is done.
-            shortcut: may get what comes as bytes, where an event begins; gives what sends that,
-                and None where `take` is to have it.
+            shortcut: may get the text of whole events; gives what sends that, and None where
+                `take` is to have them.
 
         Raises:
             UpstreamTruncated: the connection broke or ended before a terminal event.

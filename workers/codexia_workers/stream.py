@@ -104,10 +104,10 @@ class StreamedAnswer:
         await keep(self._collector.result())
         return [terminal]
 
-    def _spliced(self, chunk: bytes) -> Awaitable[None] | None:
-        """Return what sends a chunk that needs no decoding, None for any other."""
+    def _spliced(self, received: bytes) -> Awaitable[None] | None:
+        """Return what sends events that need no decoding, None for any other."""
         assert self._splice is not None  # noqa: S101 - only then is it asked
-        body = self._splice(chunk)
+        body = self._splice(received)
         return self._send_body(body, more=True) if body is not None else None
 
     def _send_events(self, events: list[Event], *, more: bool) -> Awaitable[None]:

@@ -26,7 +26,7 @@ from codexia.errors import (
     UpstreamTimeout,
     UpstreamTruncated,
 )
-from codexia.sse import FrameSplitter
+from codexia.sse import FrameSplitter, frames_in
 from codexia_workers.access_log import UPSTREAM_ID_HEADER, record_of
 from codexia_workers.connecting import NoConnection
 from codexia_workers.connection import ConnectionBroken, Silence
@@ -90,7 +90,7 @@ class HttpReply(UpstreamReply):
             chunk = await self._connection.read()
         if not chunk:
             raise UpstreamTruncated(ENDED_EARLY)
-        return self._frames(chunk)
+        return self._frames(self._splitter.complete(chunk))
 
     async def pour(self, take: Take, shortcut: Shortcut | None = None) -> None:
         """Hand on as the base says; both are called as `Connection.pour` calls."""
@@ -98,17 +98,14 @@ class HttpReply(UpstreamReply):
 
         def hand_on(chunk: bytes) -> Awaitable[None] | None:
             nonlocal failure
-            if shortcut is not None and self._splitter.empty:
-                sent = shortcut(chunk)
-                if sent is not None:
-                    return at_once(sent)
             try:
-                frames = self._frames(chunk)
+                events = self._splitter.complete(chunk)
             except CodexiaError as error:
                 failure = error
                 self.stop_pouring()
                 return None
-            return take(frames)
+            sent = shortcut(events) if shortcut is not None and events else None
+            return take(self._frames(events)) if sent is None else at_once(sent)
 
         with told():
             await self._connection.pour(hand_on)
@@ -122,8 +119,8 @@ class HttpReply(UpstreamReply):
         self._stopped = True
         self._connection.stop_pouring()
 
-    def _frames(self, chunk: bytes) -> list[Frame]:
-        frames = self._splitter.feed(chunk)
+    def _frames(self, events: bytes) -> list[Frame]:
+        frames = frames_in(events)
         for frame in frames:
             if frame.event in TERMINAL:
                 self.end = frame
