@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from codexia.log_format import Fields
 from codexia.metrics import DURATION, OTHER, REQUESTS, TOKENS, TTFT, UPSTREAM_ERRORS
+from codexia_workers.request_record import RequestRecord
 from codexia_workers.serving import serving_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from codexia.codex.usage import Usage
-    from codexia.dialects.dialect import Translation
-    from codexia.errors import CodexiaError
     from codexia_workers.worker import Worker
 
 access = logging.getLogger("codexia.access")
@@ -30,56 +27,6 @@ CLIENT_GONE: Final = 499
 SWITCHED: Final = 101
 UPSTREAM_ID_HEADER: Final = "x-request-id"
 MAX_TEXT_CHARS: Final = 100
-
-
-@dataclass(slots=True)
-class RequestRecord:
-    """What is known of one request; whoever learns something fills it in.
-
-    Attributes:
-        name: of the dialect or the kind of call, "" for those that generate nothing.
-        model: the backend's id of the model asked for.
-        status: that the client was answered with.
-        outcome: how it ended, where the status does not say.
-        code: of the error, where there was one.
-        upstream_id: the backend's own id of its answer.
-        transport: how the answer came from there.
-        further: what else there is to say.
-    """
-
-    name: str = ""
-    model: str = ""
-    status: int = 0
-    outcome: str = ""
-    code: str = ""
-    upstream_id: str = ""
-    transport: str = ""
-    served: str = ""
-    usage: Usage | None = None
-    started_at: float = field(default_factory=time.perf_counter)
-    first_at: float = 0.0
-    further: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    def translated(self, name: str, translation: Translation) -> None:
-        """Take note of what is asked for."""
-        self.name, self.model = name, translation.model
-
-    def answered(self, translation: Translation, failure: CodexiaError | None = None) -> None:
-        """Take note of how an answer ended."""
-        self.usage = translation.reply.usage
-        self.served = translation.reply.served_model
-        self.outcome = "broke off" if failure else "ok"
-        self.code = (failure.code or type(failure).__name__) if failure else ""
-
-    def refused(self, status: int, error: CodexiaError) -> None:
-        """Take note of the error that is the answer."""
-        self.status, self.outcome = status, "refused"
-        self.code = error.code or type(error).__name__
-
-
-def record_of(scope: Scope) -> RequestRecord:
-    """Return the record of a request; one that nobody reads where there is none."""
-    return scope["state"].get("record") or RequestRecord()
 
 
 class AccessLog:
@@ -168,7 +115,7 @@ def tell(worker: Worker, scope: Scope, record: RequestRecord, request_id: str = 
 def _count(worker: Worker, scope: Scope, record: RequestRecord, key_name: str, now: float) -> None:
     tally = worker.observed.tally
     name = record.name or OTHER
-    models = serving_of(scope, worker).models
+    models = serving_of(scope, worker.serving).models
     is_known = record.model in models.ids or record.model in models.known
     model = record.model if is_known else OTHER
     tally.count(REQUESTS, name, model, key_name, str(record.status))

@@ -18,8 +18,9 @@ from codexia_workers.fair_queue import ACCOUNT, FairQueue, Ticket
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from codexia.control import Snapshot, StreamShares
-    from codexia_workers.worker import Worker
+    from codexia.control import GenerationSpec, Snapshot
+    from codexia_workers.observations import Observations
+    from codexia_workers.supervisor_calls import SupervisorCalls
 
 logger = logging.getLogger("codexia.worker")
 
@@ -36,21 +37,21 @@ WEIGHT: Final = 0.1
 class Admission:
     """The streams of one worker, those that run and those that wait."""
 
-    def __init__(self, worker: Worker, workers: int) -> None:
-        """Admit nothing that a cap is for, until there is a share of it.
-
-        Args:
-            worker: whose streams they are.
-            workers: how many its generation has.
-        """
-        self._worker = worker
-        self._workers = workers
+    def __init__(
+        self, supervisor: SupervisorCalls, observed: Observations, spec: GenerationSpec
+    ) -> None:
+        """Admit nothing that a cap is for, until there is a share of it."""
+        self._supervisor = supervisor
+        self._observed = observed
+        self._workers = spec.workers
+        self._division = spec.snapshot.shares
         self._queue = FairQueue()
         self._turns: dict[Ticket, asyncio.Future[None]] = {}
         self._shares: dict[str, int] = {}
         self._has_share = False
         self._news = asyncio.Event()
         self._mean_s = 1.0
+        self.follow(spec.snapshot)
 
     @property
     def waiting(self) -> int:
@@ -59,13 +60,13 @@ class Admission:
 
     def follow(self, snapshot: Snapshot) -> None:
         """Go by the caps and shares of a snapshot."""
-        division = snapshot.shares
-        mine = division.by_worker.get(self._worker.observed.name)
+        self._division = snapshot.shares
+        mine = self._division.by_worker.get(self._observed.name)
         if mine is not None:
             self._has_share = True
             self._shares = mine
         # A supervisor that does not know this worker yet learns by the next report what it has.
-        self._apply(division)
+        self._apply()
         self.tell_again()
 
     def tell_again(self) -> None:
@@ -96,7 +97,7 @@ class Admission:
             if not ticket.admitted:
                 await self._turn(ticket, None if batch else timeout_s)
             begun_at = loop.time()
-            self._worker.observed.waited(begun_at - entered_at, batch=batch)
+            self._observed.waited(begun_at - entered_at, batch=batch)
             try:
                 yield
             finally:
@@ -122,7 +123,7 @@ class Admission:
             async with asyncio.timeout(timeout_s):
                 await turn
         except TimeoutError:
-            self._worker.observed.waited_in_vain()
+            self._observed.waited_in_vain()
             raise Crowded(
                 "too many requests are under way here, and this one's turn did not come within "
                 f"{timeout_s:g} s; try again, or raise max_upstream_streams or queue_timeout_s",
@@ -141,25 +142,24 @@ class Admission:
         places = max(1, self._queue.limits.get(ACCOUNT, 1))
         return min(LONGEST_ADVICE_S, max(1.0, self._mean_s * self.waiting / places))
 
-    def _apply(self, division: StreamShares) -> None:
-        self._queue.limits = {name: self._shares.get(name, 0) for name in division.caps}
+    def _apply(self) -> None:
+        self._queue.limits = {name: self._shares.get(name, 0) for name in self._division.caps}
         self._admit()
 
     async def _take_even_share(self) -> None:
         await asyncio.sleep(ALONE_S)
         if not self._has_share:
-            division = self._worker.serving.snapshot.shares
             self._shares = {
-                name: max(1, cap // self._workers) for name, cap in division.caps.items()
+                name: max(1, cap // self._workers) for name, cap in self._division.caps.items()
             }
-            self._apply(division)
+            self._apply()
 
     async def _tell(self) -> None:
         self._news.clear()
         queue = self._queue
         demand = Demand(
-            worker=self._worker.observed.name,
-            number=self._worker.serving.snapshot.shares.number,
+            worker=self._observed.name,
+            number=self._division.number,
             needs={
                 name: Need(
                     held=max(limit, queue.running[name]),
@@ -171,6 +171,6 @@ class Admission:
         )
         content = demand.model_dump_json().encode()
         try:
-            await self._worker.call("POST", "/demand", content, TELL_TIMEOUT_S, repeatable=True)
+            await self._supervisor.call("POST", "/demand", content, TELL_TIMEOUT_S, repeatable=True)
         except SupervisorUnavailable as error:
             logger.debug("demand not told: %s", error)

@@ -132,7 +132,10 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
         default=_nothing_here,
         lifespan=lifespan,
     )
-    return AccessLog(Recorder(RequestMemory(Gate(router, worker), worker), worker), worker)
+    bodies = RequestMemory(
+        Gate(router, worker), lambda: worker.serving.snapshot.max_request_memory_mb
+    )
+    return AccessLog(Recorder(bodies, worker), worker)
 
 
 class ByMethod:

@@ -23,8 +23,9 @@ from codexia.errors import (
     anthropic_envelope,
     openai_envelope,
 )
-from codexia_workers.access_log import RequestRecord, record_of, tell
+from codexia_workers.access_log import tell
 from codexia_workers.generate import complete_error, translated, whole_answer
+from codexia_workers.request_record import RequestRecord, record_of
 from codexia_workers.upstream import open_reply
 
 if TYPE_CHECKING:

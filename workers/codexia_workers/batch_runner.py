@@ -112,7 +112,7 @@ class BatchRunner:
             holding=(*self._running, *self._outcomes),
         )
         content = offer.model_dump_json().encode()
-        async with self._worker.calling("POST", "/work", content, Patience()) as reply:
+        async with self._worker.supervisor.calling("POST", "/work", content, Patience()) as reply:
             if reply.status != 200:
                 raise SupervisorUnavailable(f"no work is given: status {reply.status}")
             splitter = LineSplitter()
@@ -166,7 +166,7 @@ class BatchRunner:
     async def _settle(self, group: list[_Done]) -> None:
         outcomes = b",".join(done.outcome for done in group)
         content = b'{"worker":"%s","outcomes":[%s]}' % (self._name.encode(), outcomes)
-        status, _ = await self._worker.call("POST", "/settle", content, SETTLE_TIMEOUT_S)
+        status, _ = await self._worker.supervisor.call("POST", "/settle", content, SETTLE_TIMEOUT_S)
         if status in NEVER_TAKEN:
             await self._settle_refused(group, status)
         elif status >= 300:

@@ -40,7 +40,7 @@ class ListModels:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Serve one request."""
-        serving = serving_of(scope, self._worker)
+        serving = serving_of(scope, self._worker.serving)
         allowed = serving.models_of(scope["state"]["key_name"])
         models = serving.models.offered()
         if allowed is not None:
@@ -73,7 +73,7 @@ class ListModels:
             NotFound: the account's catalogue is not known; the client goes by its own.
             SupervisorUnavailable: the supervisor does not answer.
         """
-        status, content = await self._worker.call("GET", "/catalogue", b"", TIMEOUT_S)
+        status, content = await self._worker.supervisor.call("GET", "/catalogue", b"", TIMEOUT_S)
         if status != 200:
             raise NotFound("the account's catalogue is not known yet", code="not_found")
         entries: dict[str, Any] = {
@@ -99,7 +99,7 @@ class GetModel:
             NotFound: no listed model and no alias has this name.
         """
         name = scope["path_params"]["model_id"]
-        serving = serving_of(scope, self._worker)
+        serving = serving_of(scope, self._worker.serving)
         table, allowed = serving.models, serving.models_of(scope["state"]["key_name"])
         model = table.resolve(name)
         if model.id not in table.ids or (allowed is not None and model.id not in allowed):

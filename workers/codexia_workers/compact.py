@@ -14,10 +14,10 @@ from codexia.dialects.responses_compact import (
     with_trigger,
 )
 from codexia.errors import CodexiaError
-from codexia_workers.access_log import record_of
 from codexia_workers.answers import send_error, send_json
 from codexia_workers.body import ClientGone, read_json
 from codexia_workers.generate import complete_error, context_of, until_gone
+from codexia_workers.request_record import record_of
 from codexia_workers.serving import serving_of
 from codexia_workers.stream import collect
 from codexia_workers.upstream import open_reply
@@ -68,7 +68,7 @@ class Compact:
         translation, item = translations[0], None
         record = record_of(scope)
         record.model = translation.model
-        serving = serving_of(scope, self._worker)
+        serving = serving_of(scope, self._worker.serving)
         try:
             for translation in translations:
                 async with open_reply(self._worker, translation.request, scope) as upstream:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from codexia.codex.token_parts import token_parts
 from codexia.control import TokenCountRequest
-from codexia_workers.access_log import record_of
 from codexia_workers.answers import send_json
 from codexia_workers.body import read_json
 from codexia_workers.generate import context_of
+from codexia_workers.request_record import record_of
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from codexia.recordings.recording import End
     from codexia.sse import Frame
-    from codexia_workers.connection import Connection
 
 CURRENT: Final[ContextVar[Draft | None]] = ContextVar("draft", default=None)
 """Of the request that the running task serves; None where it is not recorded."""
@@ -74,10 +73,10 @@ class Call:
         self.reply_headers: Mapping[str, str] = {}
         self.reply = NotedBody(draft)
 
-    def answered(self, connection: Connection) -> None:
-        """Note an answer, and its body as it is read."""
-        self.status, self.reply_headers = connection.status, connection.headers
-        connection.tell(self.reply)
+    def answered(self, status: int, headers: Mapping[str, str]) -> NotedBody:
+        """Note the head of an answer; return where its body is to be noted."""
+        self.status, self.reply_headers = status, headers
+        return self.reply
 
 
 class Draft:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from codexia.codex.upstream import RETURNED_HEADERS
 from codexia.dialects.dialect import Context
 from codexia.errors import CodexiaError, ContextOverflow, ModelRefused
-from codexia_workers.access_log import record_of
 from codexia_workers.answers import identity_headers, send_error, send_json
 from codexia_workers.body import ClientGone, read_json
+from codexia_workers.request_record import record_of
 from codexia_workers.serving import serving_of
 from codexia_workers.stream import StreamedAnswer, collect
 from codexia_workers.upstream import open_reply
@@ -67,7 +67,7 @@ class Generate:
     ) -> None:
         """Send the answer."""
         answer: StreamedAnswer | None = None
-        serving = serving_of(scope, self._worker)
+        serving = serving_of(scope, self._worker.serving)
         keep = self._worker.responses.keeper(translation, scope)
         try:
             async with open_reply(self._worker, translation.request, scope) as upstream:
@@ -134,7 +134,7 @@ def context_of(scope: Scope, worker: Worker, request_id: str = "") -> Context:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     # Ids of the answer come from the request's, so that a log line leads to both.
     response_id = (request_id or scope["state"]["request_id"]).removeprefix("req_")
-    return Context(serving_of(scope, worker).models, response_id, int(time.time()), headers)
+    return Context(serving_of(scope, worker.serving).models, response_id, int(time.time()), headers)
 
 
 def complete_error(error: CodexiaError, translation: Translation, models: ModelTable) -> None:

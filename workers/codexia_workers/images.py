@@ -24,10 +24,10 @@ from codexia.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from codexia_workers.access_log import record_of
 from codexia_workers.answers import send_error, send_json
 from codexia_workers.connection import ConnectionBroken, Silence
 from codexia_workers.generate import Generate, complete_error
+from codexia_workers.request_record import record_of
 from codexia_workers.serving import serving_of
 from codexia_workers.stream import collect
 from codexia_workers.upstream import admitted, check_status, open_reply, patiently, post
@@ -66,7 +66,7 @@ class GenerateImages(Generate):
         if translation.stream or not isinstance(translation, ImagesTranslation):
             await super()._answer(translation, scope, send, watching)
             return
-        serving = serving_of(scope, self._worker)
+        serving = serving_of(scope, self._worker.serving)
         try:
             answer = await _whole(self._worker, scope, translation)
         except CodexiaError as error:

@@ -37,7 +37,7 @@ class Protected:
         """
         scheme, _, token = header(scope, b"authorization").partition(b" ")
         bearer = token.strip() if scheme.lower() == b"bearer" else b""
-        holder = serving_of(scope, self._worker).holder(bearer, header(scope, b"x-api-key"))
+        holder = serving_of(scope, self._worker.serving).holder(bearer, header(scope, b"x-api-key"))
         if holder is None:
             await self._worker.wrong_keys.pause()
             # Claude Code shows its own login advice for any text that names a header.

@@ -28,7 +28,7 @@ class Metrics:
         Raises:
             SupervisorUnavailable: it does not answer.
         """
-        status, content = await self._worker.call("GET", "/metrics", b"", TIMEOUT_S)
+        status, content = await self._worker.supervisor.call("GET", "/metrics", b"", TIMEOUT_S)
         if status != 200:
             raise SupervisorUnavailable(f"the supervisor cannot tell its metrics ({status})")
         headers = [

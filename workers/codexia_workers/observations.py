@@ -20,12 +20,12 @@ from codexia.metrics import LOOP_LAG, QUEUE_TIMEOUTS, QUEUE_WAIT, UPSTREAM_ERROR
 from codexia_workers.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from codexia.dialects.dialect import Translation
     from codexia.errors import CodexiaError
     from codexia_workers.reply import UpstreamReply
-    from codexia_workers.worker import Worker
+    from codexia_workers.supervisor_calls import SupervisorCalls
 
 logger = logging.getLogger("codexia.worker")
 
@@ -44,10 +44,17 @@ class Observations:
         tally: what is counted for the metrics.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, supervisor: SupervisorCalls, waiting: Callable[[], int]) -> None:
+        """Note nothing yet.
+
+        Args:
+            supervisor: who is told.
+            waiting: how many requests wait for their turn.
+        """
         self.name = secrets.token_hex(8)
         self.tally = Tally()
-        self._worker = worker
+        self._supervisor = supervisor
+        self._waiting = waiting
         self._since = time.time()
         self._news = asyncio.Event()
         self._requests: Counter[str] = Counter()
@@ -152,7 +159,7 @@ class Observations:
             since=self._since,
             requests=dict(self._requests),
             streams_open=self._streams_open,
-            waiting=self._worker.admission.waiting,
+            waiting=self._waiting(),
             series=self.tally.series(),
             input_tokens=self._input_tokens,
             cached_tokens=self._cached_tokens,
@@ -169,7 +176,7 @@ class Observations:
         )
         content = report.model_dump_json().encode()
         try:
-            await self._worker.call("POST", "/observed", content, timeout_s)
+            await self._supervisor.call("POST", "/observed", content, timeout_s)
         except SupervisorUnavailable as error:
             logger.debug("report failed: %s", error)
             self._refusals = {**refusals, **self._refusals}

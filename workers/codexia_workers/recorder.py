@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from codexia_workers.access_log import record_of
+from codexia_workers.request_record import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

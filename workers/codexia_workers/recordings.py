@@ -19,12 +19,14 @@ from codexia_workers.draft import CURRENT, Draft
 from codexia_workers.rendering import Exchange, name_of, rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from starlette.types import Scope
 
-    from codexia_workers.access_log import RequestRecord
-    from codexia_workers.worker import Worker
+    from codexia_workers.observations import Observations
+    from codexia_workers.request_record import RequestRecord
+    from codexia_workers.serving import Serving
+    from codexia_workers.supervisor_calls import SupervisorCalls
 
 logger = logging.getLogger("codexia.worker")
 
@@ -45,8 +47,22 @@ class _Waiting:
 class Recordings:
     """What one worker records."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(
+        self,
+        supervisor: SupervisorCalls,
+        observed: Observations,
+        serving: Callable[[], Serving],
+    ) -> None:
+        """Record nothing yet.
+
+        Args:
+            supervisor: who keeps them.
+            observed: where they are counted.
+            serving: gives what the worker serves by now.
+        """
+        self._supervisor = supervisor
+        self._observed = observed
+        self._serving = serving
         self._held_bytes = 0
         self._waiting: deque[_Waiting] = deque()
         self._news = asyncio.Event()
@@ -54,7 +70,7 @@ class Recordings:
     @property
     def wanted(self) -> bool:
         """Whether anything is to be recorded."""
-        return self._worker.serving.snapshot.record != "off"
+        return self._serving().snapshot.record != "off"
 
     @contextmanager
     def noting(self) -> Generator[Draft]:
@@ -74,7 +90,7 @@ class Recordings:
         elif draft.spoiled or len(self._waiting) >= MAX_WAITING:
             self._drop(draft)
         else:
-            exchange = Exchange.of(draft, scope, record, request_id, self._worker.serving)
+            exchange = Exchange.of(draft, scope, record, request_id, self._serving())
             name = name_of(draft.at, request_id)
             self._waiting.append(_Waiting(name, draft, exchange))
             self._news.set()
@@ -91,18 +107,18 @@ class Recordings:
         path = f"/recordings/{waiting.name}"
         try:
             content = await asyncio.to_thread(rendered, waiting.exchange)
-            status, _ = await self._worker.call("PUT", path, content, KEEP_TIMEOUT_S)
+            status, _ = await self._supervisor.call("PUT", path, content, KEEP_TIMEOUT_S)
         except SupervisorUnavailable as error:
             logger.debug("recording not kept: %s", error)
             status = 503
         if status == 204:
-            self._worker.observed.tally.count(RECORDINGS, "kept")
+            self._observed.tally.count(RECORDINGS, "kept")
             self._give_room_back(waiting.draft)
         else:
             self._drop(waiting.draft)
 
     def _is_wanted(self, draft: Draft, record: RequestRecord) -> bool:
-        match self._worker.serving.snapshot.record:
+        match self._serving().snapshot.record:
             case "all":
                 return True
             case "errors":
@@ -112,7 +128,7 @@ class Recordings:
                 return False
 
     def _drop(self, draft: Draft) -> None:
-        self._worker.observed.tally.count(RECORDINGS, "dropped")
+        self._observed.tally.count(RECORDINGS, "dropped")
         self._give_room_back(draft)
 
     def _take_room(self, size_bytes: int) -> bool:
@@ -124,4 +140,4 @@ class Recordings:
     def _give_room_back(self, draft: Draft) -> None:
         self._held_bytes -= draft.size_bytes
         draft.size_bytes = 0
-        self._worker.observed.tell_again()
+        self._observed.tell_again()

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from codexia.control import ModelRules
-    from codexia_workers.access_log import RequestRecord
     from codexia_workers.draft import Call, Draft, NotedBody
+    from codexia_workers.request_record import RequestRecord
     from codexia_workers.serving import Serving
 
 

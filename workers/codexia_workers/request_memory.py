@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from codexia.errors import Overloaded
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from collections.abc import Callable
 
-    from codexia_workers.worker import Worker
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Hold:
@@ -68,15 +68,16 @@ class RequestMemory:
         held_bytes: what all requests take.
     """
 
-    def __init__(self, app: ASGIApp, worker: Worker) -> None:
+    def __init__(self, app: ASGIApp, limit_mb: Callable[[], int]) -> None:
+        """Hold nothing yet; `limit_mb` gives what all requests may take now."""
         self.held_bytes = 0
         self._app = app
-        self._worker = worker
+        self._limit_mb = limit_mb
 
     @property
     def limit_bytes(self) -> int:
         """What they may take."""
-        return self._worker.serving.snapshot.max_request_memory_mb * 2**20
+        return self._limit_mb() * 2**20
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

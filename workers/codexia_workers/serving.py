@@ -17,15 +17,14 @@ if TYPE_CHECKING:
     from codexia.codex.upstream import CodexUpstream, Credential
     from codexia.control import Snapshot
     from codexia.models import ModelTable
-    from codexia_workers.worker import Worker
 
 
-def serving_of(scope: Scope, worker: Worker) -> Serving:
+def serving_of(scope: Scope, newest: Serving) -> Serving:
     """Return what a request is served by from its first check to its end.
 
     The gate puts it into the scope. What did not pass the gate goes by the newest.
     """
-    return scope["state"].get("serving") or worker.serving
+    return scope["state"].get("serving") or newest
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Status:
         Raises:
             SupervisorUnavailable: it does not answer.
         """
-        status, content = await self._worker.call("GET", "/account", b"", TIMEOUT_S)
+        status, content = await self._worker.supervisor.call("GET", "/account", b"", TIMEOUT_S)
         if status != 200:
             raise SupervisorUnavailable(f"the supervisor cannot tell its status ({status})")
         await send_json(

@@ -207,7 +207,7 @@ def _query(scope: Scope, **parameters: str) -> str:
 
 
 async def _call(worker: Worker, method: str, path: str, content: bytes = b"") -> bytes:
-    async with worker.calling(method, path, content, CALL_PATIENCE) as reply:
+    async with worker.supervisor.calling(method, path, content, CALL_PATIENCE) as reply:
         answer = await reply.read()
     if reply.status >= 400:
         raise _failure(reply.status, answer)
@@ -216,7 +216,7 @@ async def _call(worker: Worker, method: str, path: str, content: bytes = b"") ->
 
 @asynccontextmanager
 async def _begun(worker: Worker, method: str, path: str) -> AsyncGenerator[ControlReply]:
-    async with worker.calling(method, path, b"", STREAM_PATIENCE) as reply:
+    async with worker.supervisor.calling(method, path, b"", STREAM_PATIENCE) as reply:
         if reply.status >= 400:
             raise _failure(reply.status, await reply.read())
         yield reply
@@ -242,7 +242,7 @@ async def _upload(worker: Worker, path: str, content: AsyncIterable[bytes]) -> b
             raise
 
     try:
-        async with worker.calling("POST", path, noted(), STREAM_PATIENCE) as reply:
+        async with worker.supervisor.calling("POST", path, noted(), STREAM_PATIENCE) as reply:
             answer = await reply.read()
     except SupervisorUnavailable as error:
         if fault:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from codexia.codex.payload import Json
     from codexia.dialects.dialect import Context, Translation
     from codexia_workers.stream import Keep
-    from codexia_workers.worker import Worker
+    from codexia_workers.supervisor_calls import SupervisorCalls
 
 logger = logging.getLogger("codexia.responses")
 
@@ -51,8 +51,8 @@ _ID = re.compile(r"resp_[A-Za-z0-9_-]{1,128}")
 class StoredResponses:
     """Responses by id, each for the holder of one local key only."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, supervisor: SupervisorCalls) -> None:
+        self._supervisor = supervisor
         self._failing = False
 
     def keeper(self, translation: Translation, scope: Scope) -> Keep | None:
@@ -158,7 +158,9 @@ class StoredResponses:
         self, method: str, path: str, content: bytes, timeout_s: float = READ_TIMEOUT_S
     ) -> bytes | None:
         """Return the supervisor's answer, None where what is asked for is not there."""
-        status, answer = await self._worker.call(method, path, content, timeout_s, repeatable=True)
+        status, answer = await self._supervisor.call(
+            method, path, content, timeout_s, repeatable=True
+        )
         if status == 404:
             return None
         if status >= 400:

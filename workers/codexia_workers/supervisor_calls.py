@@ -52,6 +52,31 @@ class SupervisorCalls:
             finally:
                 self._lost_at = time.monotonic()
 
+    async def call(
+        self,
+        method: str,
+        path: str,
+        content: bytes,
+        timeout_s: float,
+        *,
+        repeatable: bool = False,
+    ) -> tuple[int, bytes]:
+        """Return status and body of a call.
+
+        Args:
+            method: of HTTP.
+            path: with the query.
+            content: of the body.
+            timeout_s: of the call, without the wait for a supervisor that is being replaced.
+            repeatable: as for `calling`.
+
+        Raises:
+            SupervisorUnavailable: it does not answer.
+        """
+        patience = Patience(total_s=timeout_s)
+        async with self.calling(method, path, content, patience, repeatable=repeatable) as reply:
+            return reply.status, await reply.read()
+
     @asynccontextmanager
     async def calling(
         self,
@@ -60,7 +85,7 @@ class SupervisorCalls:
         content: bytes | AsyncIterable[bytes],
         patience: Patience,
         *,
-        repeatable: bool,
+        repeatable: bool = False,
     ) -> AsyncGenerator[ControlReply]:
         """Give the answer to a call, begun; both bodies may be streams.
 
@@ -72,12 +97,14 @@ class SupervisorCalls:
             path: with the query.
             content: of the body.
             patience: with the call, without the wait.
-            repeatable: whether a call may be made again whose answer got lost. One that never
-                reached the supervisor is always made again.
+            repeatable: whether a call may be made again whose answer got lost; any but a POST may.
+                One that never reached the supervisor is always made again.
 
         Raises:
             SupervisorUnavailable: it does not answer, or stops in the middle.
         """
+        # A stream cannot be sent a second time.
+        repeatable = isinstance(content, bytes) and (repeatable or method != "POST")
         try:
             async with AsyncExitStack() as stack:
                 yield await self._begun(stack, method, path, content, patience, repeatable)

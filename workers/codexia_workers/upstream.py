@@ -27,7 +27,7 @@ from codexia.errors import (
     UpstreamTruncated,
 )
 from codexia.sse import FrameSplitter, frames_in
-from codexia_workers.access_log import UPSTREAM_ID_HEADER, record_of
+from codexia_workers.access_log import UPSTREAM_ID_HEADER
 from codexia_workers.connecting import NoConnection
 from codexia_workers.connection import ConnectionBroken, Silence
 from codexia_workers.draft import noted_call
@@ -38,6 +38,7 @@ from codexia_workers.reply import (
     NotByWebSocket,
     UpstreamReply,
 )
+from codexia_workers.request_record import record_of
 from codexia_workers.sending import at_once
 from codexia_workers.serving import serving_of
 
@@ -196,7 +197,7 @@ async def admitted(worker: Worker, model: str, scope: Scope) -> AsyncGenerator[S
         RateLimited: the plan is known to let nothing through, so there is nothing to wait for.
         Crowded: its turn did not come.
     """
-    serving, state = serving_of(scope, worker), scope["state"]
+    serving, state = serving_of(scope, worker.serving), scope["state"]
     serving.check_model(state["key_name"], model)
     worker.serving.check_plan(model, time.time())
     timeout_s = serving.snapshot.queue_timeout_s
@@ -308,7 +309,7 @@ async def post(
         code = UNREACHABLE if isinstance(error, NoConnection) else None
         raise UpstreamError(f"the Codex backend cannot be reached: {error}", code=code) from error
     if call is not None:
-        call.answered(connection)
+        connection.tell(call.answered(connection.status, connection.headers))
     return connection
 
 

@@ -42,8 +42,8 @@ from codexia_workers.websocket_reply import (
 if TYPE_CHECKING:
     from codexia.codex.incremental import Known
     from codexia.codex.request import CodexRequest
+    from codexia_workers.observations import Observations
     from codexia_workers.serving import Serving
-    from codexia_workers.worker import Worker
 
 logger = logging.getLogger("codexia.upstream")
 
@@ -67,8 +67,9 @@ Key = tuple[str, int | None, str]
 class Sockets:
     """The WebSockets of one worker."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, observed: Observations) -> None:
+        """Open none yet; `observed` is told what the backend says of limits."""
+        self._observed = observed
         self._session: aiohttp.ClientSession | None = None
         self._idle: dict[Key, list[BackendSocket]] = {}
         self._open: Counter[Key] = Counter()
@@ -140,7 +141,7 @@ class Sockets:
             raise
         finally:
             if reply.ahead:
-                self._worker.observed.replied(reply)
+                self._observed.replied(reply)
         return True
 
     def _known(self, key: Key) -> list[Known]:

@@ -16,10 +16,11 @@ from codexia.dialects.responses import RESPONSES
 from codexia.dialects.responses_defaults import usage_object
 from codexia.errors import BadRequest, CodexiaError, Overloaded, error_headers, openai_envelope
 from codexia.sse import Frame
-from codexia_workers.access_log import RequestRecord, tell
+from codexia_workers.access_log import tell
 from codexia_workers.body import decode_json
 from codexia_workers.generate import complete_error, context_of
 from codexia_workers.request_memory import give_memory_back, hold_memory
+from codexia_workers.request_record import RequestRecord
 from codexia_workers.stream import pump
 from codexia_workers.upstream import open_reply
 from codexia_workers.websocket_history import ConnectionHistory

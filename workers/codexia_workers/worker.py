@@ -16,7 +16,6 @@ from codexia.log_format import adjust_logging
 from codexia_workers.accepting import Accepting
 from codexia_workers.admission import Admission
 from codexia_workers.breathing import Breathing
-from codexia_workers.control_connection import Patience
 from codexia_workers.observations import Observations
 from codexia_workers.pool import Pool
 from codexia_workers.recordings import Recordings
@@ -26,13 +25,9 @@ from codexia_workers.supervisor_calls import SupervisorCalls
 from codexia_workers.wrong_keys import WrongKeys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
-    from contextlib import AbstractAsyncContextManager
-
     from pydantic import BaseModel
 
     from codexia.control import GenerationSpec, Login, TokenCountRequest
-    from codexia_workers.control_connection import ControlReply
     from codexia_workers.upstream_websocket import Sockets
 
 logger = logging.getLogger("codexia.worker")
@@ -50,6 +45,7 @@ class Worker:
 
     Attributes:
         serving: replaced whole when a snapshot arrives; requests read it without a lock.
+        supervisor: what is asked of it, and told to it.
         pool: connections to the backend.
         responses: what clients may ask for again.
         observed: what the supervisor is told.
@@ -63,17 +59,16 @@ class Worker:
     def __init__(self, spec: GenerationSpec) -> None:
         self.generation = spec.generation
         self.serving = Serving.of(spec.snapshot)
-        self.responses = StoredResponses(self)
-        self.observed = Observations(self)
+        self.supervisor = SupervisorCalls(spec.control_socket)
+        self.responses = StoredResponses(self.supervisor)
+        self.observed = Observations(self.supervisor, lambda: self.admission.waiting)
         self.accepting = Accepting(spec)
         self.breathing = Breathing(self.observed.lagged)
-        self.admission = Admission(self, spec.workers)
-        self.admission.follow(spec.snapshot)
+        self.admission = Admission(self.supervisor, self.observed, spec)
         self.wrong_keys = WrongKeys()
-        self.recordings = Recordings(self)
+        self.recordings = Recordings(self.supervisor, self.observed, lambda: self.serving)
         self.pool = Pool()
         self._sockets: Sockets | None = None
-        self._supervisor = SupervisorCalls(spec.control_socket)
         self._refresh_lock = asyncio.Lock()
         self._foreign = False
 
@@ -89,7 +84,7 @@ class Worker:
             # Few ask for them, and what they are made of takes 9 MB and a tenth of a second.
             from codexia_workers.upstream_websocket import Sockets  # noqa: PLC0415
 
-            self._sockets = Sockets(self)
+            self._sockets = Sockets(self.observed)
         return self._sockets
 
     async def __aenter__(self) -> Worker:
@@ -117,7 +112,7 @@ class Worker:
         path = f"/watch?generation={self.generation}&worker={self.observed.name}"
         self.observed.tell_again()
         self.admission.tell_again()
-        async with aclosing(self._supervisor.follow(path)) as chunks:
+        async with aclosing(self.supervisor.follow(path)) as chunks:
             async for chunk in chunks:
                 *lines, line = (line + chunk).split(b"\n")
                 if len(line) > MAX_SNAPSHOT_BYTES:
@@ -187,7 +182,9 @@ class Worker:
 
     async def _call(self, path: str, message: BaseModel, timeout_s: float) -> bytes:
         content = message.model_dump_json().encode()
-        status, answer = await self.call("POST", path, content, timeout_s, repeatable=True)
+        status, answer = await self.supervisor.call(
+            "POST", path, content, timeout_s, repeatable=True
+        )
         if status != 200:
             refusal = orjson.loads(answer)
             reason = refusal["error"]["message"]
@@ -196,46 +193,3 @@ class Worker:
             # Only a 401 is for a person to mend; the rest passes by itself.
             raise (LoginRequired if status == 401 else SupervisorUnavailable)(reason)
         return answer
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        content: bytes,
-        timeout_s: float,
-        *,
-        repeatable: bool = False,
-    ) -> tuple[int, bytes]:
-        """Return status and body of a call to the supervisor.
-
-        Args:
-            method: of HTTP; any but POST is repeatable.
-            path: with the query.
-            content: of the body.
-            timeout_s: of the call, without the wait for a supervisor that is being replaced.
-            repeatable: whether it may be made again whose answer got lost.
-
-        Raises:
-            SupervisorUnavailable: it does not answer.
-        """
-        patience = Patience(total_s=timeout_s)
-        async with self.calling(method, path, content, patience, repeatable=repeatable) as reply:
-            return reply.status, await reply.read()
-
-    def calling(
-        self,
-        method: str,
-        path: str,
-        content: bytes | AsyncIterable[bytes],
-        patience: Patience,
-        *,
-        repeatable: bool = False,
-    ) -> AbstractAsyncContextManager[ControlReply]:
-        """Give the answer to a call to the supervisor, begun; both bodies may be streams.
-
-        Raises:
-            SupervisorUnavailable: it does not answer, or stops in the middle.
-        """
-        # A stream cannot be sent a second time.
-        repeatable = isinstance(content, bytes) and (repeatable or method != "POST")
-        return self._supervisor.calling(method, path, content, patience, repeatable=repeatable)
