@@ -91,9 +91,9 @@ def replay(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Play an exchange again; the exit code is 1 if the client's reply differs.
+    """Play an exchange again and compare what the client gets.
 
-    A gateway of a scratch home gets the recorded request, and the simulator answers it by the
+    The exit code is 1 if that differs. A gateway of a scratch home gets the recorded request, and the simulator answers it by the
     backend's recorded replies, read by read.
     """
     import orjson
@@ -133,7 +133,10 @@ def export(
         typer.Option("--without-content", help="Leave texts out, all but their lengths."),
     ] = False,
 ) -> None:
-    """Copy a recording, e.g. for a bug report. Read it first: texts are in it."""
+    """Copy a recording, for a bug report.
+
+    Read it first: texts are in it, unless you leave them out.
+    """
     from codexia.files import replace_file
     from codexia.recordings.stripping import stripped
 
