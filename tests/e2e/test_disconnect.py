@@ -98,7 +98,7 @@ async def test_body_that_is_never_finished_reaches_no_backend(
         writer.close()
         await writer.wait_closed()
     assert await still_serves(gateway)
-    assert simulator.stats["requests"] == {"POST /backend-api/codex/responses": len(ASKS)}
+    assert simulator.stats["requests"]["POST /backend-api/codex/responses"] == len(ASKS)
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
