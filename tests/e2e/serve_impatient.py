@@ -1,4 +1,7 @@
-"""`codexia serve` whose workers wait only moments for the head of a request."""
+"""`codexia serve` whose workers wait only moments for the head of a request.
+
+They never look for cyclic garbage, so what hangs on some is never dropped.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import codexia_workers.server
 from codexia_workers.__main__ import main
 if __name__ == "__main__":
     codexia_workers.server.HEAD_TIMEOUT_MS = {HEAD_TIMEOUT_MS}
+    codexia_workers.server.GC_THRESHOLDS = (0,)
     main()
 """
 

@@ -173,16 +173,12 @@ async def _begin_while_sending(
     reply: ControlReply, writer: asyncio.StreamWriter, content: AsyncIterable[bytes]
 ) -> None:
     """Return once the answer begins, which it may before all is sent; the rest is not sent then."""
-    failure: OSError | None = None
-    async with asyncio.TaskGroup() as group:
-        sending = group.create_task(_send(writer, content))
-        try:
-            await reply.begin()
-        except OSError as error:  # a group would wrap it
-            failure = error
+    sending = asyncio.create_task(_send(writer, content))  # a group would wrap what `begin` raises
+    try:
+        await reply.begin()
+    finally:
         sending.cancel()
-    if failure is not None:
-        raise failure
+        await asyncio.wait([sending])
 
 
 async def _send(writer: asyncio.StreamWriter, content: AsyncIterable[bytes]) -> None:

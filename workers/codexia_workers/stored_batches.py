@@ -246,7 +246,8 @@ async def _upload(worker: Worker, path: str, content: AsyncIterable[bytes]) -> b
             answer = await reply.read()
     except SupervisorUnavailable as error:
         if fault:
-            raise fault[0] from error
+            # Kept here as well, it would be a cycle that keeps the client's connection open.
+            raise fault.pop() from error
         raise
     if reply.status >= 400:
         raise _failure(reply.status, answer)
