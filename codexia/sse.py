@@ -52,6 +52,9 @@ class Frame:
 Event: TypeAlias = "dict[str, Any] | Frame"
 """What a translator emits: a payload to encode, or a frame that passes as it came."""
 
+Encodable: TypeAlias = "Event | bytes"
+"""An event, or the text of events that need no encoding any more."""
+
 
 class FrameSplitter:
     """Cuts chunks of bytes into frames, wherever the chunks happen to break.
@@ -152,14 +155,16 @@ def _type_of(data: bytes) -> str:
     return kind if isinstance(kind, str) else ""
 
 
-def named(events: Iterable[Event]) -> bytes:
+def named(events: Iterable[Encodable]) -> bytes:
     """Return events as `event:` + `data:` frames, named after their `type` (Anthropic, Responses).
 
     Anthropic's SDKs skip a frame without an `event:` line.
     """
     return b"".join(
         [
-            b"event: %b\ndata: %b\n\n" % (event.event.encode(), event.data)
+            event
+            if isinstance(event, bytes)
+            else b"event: %b\ndata: %b\n\n" % (event.event.encode(), event.data)
             if isinstance(event, Frame)
             else b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
             for event in events
@@ -167,11 +172,13 @@ def named(events: Iterable[Event]) -> bytes:
     )
 
 
-def unnamed(events: Iterable[Event]) -> bytes:
+def unnamed(events: Iterable[Encodable]) -> bytes:
     """Return events as bare `data:` frames (Chat Completions)."""
     return b"".join(
         [
-            b"data: %b\n\n" % (event.data if isinstance(event, Frame) else orjson.dumps(event))
+            event
+            if isinstance(event, bytes)
+            else b"data: %b\n\n" % (event.data if isinstance(event, Frame) else orjson.dumps(event))
             for event in events
         ]
     )

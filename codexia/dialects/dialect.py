@@ -8,7 +8,7 @@ that is not streamed is collected from the same events, so both ways agree.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from codexia.codex.usage import Usage
     from codexia.errors import CodexiaError, Envelope
     from codexia.models import ModelTable
-    from codexia.sse import Event, Frame
+    from codexia.sse import Encodable, Event, Frame
+
+
+Splice: TypeAlias = "Callable[[bytes], bytes | None]"
 
 
 class ReplyStream(Protocol):
@@ -126,7 +129,7 @@ class Translation:
     model: str
     input_tokens: int = 0
     store: bool = False
-    splice: Callable[[bytes], bytes | None] | None = None
+    splice: Splice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,6 @@ class Dialect:
     name: str
     envelope: Envelope
     translate: Callable[[dict[str, Any], Context], Translation]
-    encode: Callable[[Iterable[Event]], bytes]
+    encode: Callable[[Iterable[Encodable]], bytes]
     ping: bytes
     continues: bool = False

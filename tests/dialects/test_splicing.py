@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codexia.codex.runs import pieces_in
 from codexia.dialects.chat import CHAT
 from codexia.dialects.dialect import Context
 from codexia.dialects.messages import MESSAGES
@@ -16,6 +17,7 @@ from codexia.dialects.responses import RESPONSES
 from codexia.errors import CodexiaError
 from codexia.models import ModelTable
 from codexia.sse import FrameSplitter, frames_in
+from codexia_workers.stream import Turn
 
 if TYPE_CHECKING:
     from codexia.dialects.dialect import Dialect, Translation
@@ -108,6 +110,19 @@ def answer(dialect: Dialect, chunks: list[bytes], *, splicing: bool) -> tuple[by
     return answered, spliced
 
 
+def served(dialect: Dialect, chunks: list[bytes]) -> tuple[bytes, int]:
+    """Return the client's stream as a worker makes it, and how much of it was not decoded."""
+    translated = translation(dialect)
+    turn, splitter, spliced = Turn(translated.reply, translated.splice), FrameSplitter(), 0
+    answered = dialect.encode(translated.reply.start())
+    for each in chunks:
+        if not turn.ended:
+            events = turn.feed(pieces_in(splitter.complete(each)))
+            spliced += sum(len(event) for event in events if isinstance(event, bytes))
+            answered += dialect.encode(events)
+    return answered, spliced
+
+
 @pytest.mark.parametrize("name", DIALECTS)
 @given(deltas=DELTAS, order=ORDERS, first_number=st.sampled_from([0, 7]))
 def test_spliced_stream_is_the_decoded_one(
@@ -131,6 +146,7 @@ def test_changed_bytes_make_no_difference_either(name: str, data: st.DataObject)
     chunks[victim] = bytes(content)
     decoded, _ = answer(DIALECTS[name], chunks, splicing=False)
     assert answer(DIALECTS[name], chunks, splicing=True)[0] == decoded
+    assert served(DIALECTS[name], chunks)[0] == decoded
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -161,3 +177,14 @@ def test_chunks_need_not_end_where_events_do(
     pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     decoded, _ = answer(DIALECTS[name], [whole], splicing=False)
     assert answer(DIALECTS[name], pieces, splicing=True)[0] == decoded
+    assert served(DIALECTS[name], pieces)[0] == decoded
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_answer_that_comes_in_one_read_is_spliced_where_it_is_deltas(name: str) -> None:
+    order = ("content_index", "delta", "item_id", "logprobs", "obfuscation", "output_index")
+    chunks = stream([("word ", 0, "aB3")] * 100, order)
+    decoded, _ = answer(DIALECTS[name], chunks, splicing=False)
+    together, spliced = served(DIALECTS[name], [b"".join(chunks)])
+    assert together == decoded
+    assert spliced > 0.8 * len(decoded)

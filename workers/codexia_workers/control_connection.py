@@ -173,12 +173,20 @@ async def _begin_while_sending(
     reply: ControlReply, writer: asyncio.StreamWriter, content: AsyncIterable[bytes]
 ) -> None:
     """Return once the answer begins, which it may before all is sent; the rest is not sent then."""
-    sending = asyncio.create_task(_send(writer, content))  # a group would wrap what `begin` raises
-    try:
-        await reply.begin()
-    finally:
+    failure: OSError | None = None
+    async with asyncio.TaskGroup() as group:
+        sending = group.create_task(_send(writer, content))
+        try:
+            await reply.begin()
+        except OSError as error:  # a group would wrap it
+            failure = error
         sending.cancel()
-        await asyncio.wait([sending])
+    try:
+        if failure is not None:
+            raise failure
+    finally:
+        # It would be in a frame of its own traceback, a cycle that keeps the content's source.
+        del failure
 
 
 async def _send(writer: asyncio.StreamWriter, content: AsyncIterable[bytes]) -> None:

@@ -18,11 +18,11 @@ from codexia.errors import UpstreamTruncated
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from codexia.codex.runs import Piece
     from codexia.errors import CodexiaError
     from codexia.sse import Frame
 
-Take: TypeAlias = "Callable[[list[Frame]], Awaitable[None] | None]"
-Shortcut: TypeAlias = "Callable[[bytes], Awaitable[None] | None]"
+Take: TypeAlias = "Callable[[list[Piece]], Awaitable[None] | None]"
 
 HOLD_LIMIT_S: Final = 30.0
 """Longest wait for content after the backend's first sign. Then the client gets its status line,
@@ -42,14 +42,14 @@ class UpstreamReply(ABC):
 
     Attributes:
         transport: how it comes, for the log.
-        ahead: frames that were read before the reply counted as begun.
+        ahead: pieces that were read before the reply counted as begun.
         end: the terminal event, None until it has been read.
     """
 
     transport: ClassVar[str]
 
     def __init__(self) -> None:
-        self.ahead: list[Frame] = []
+        self.ahead: list[Piece] = []
         self.end: Frame | None = None
         self._limits: Frame | None = None
 
@@ -59,8 +59,8 @@ class UpstreamReply(ABC):
         """The reply's headers, names in lower case."""
 
     @abstractmethod
-    async def read(self) -> list[Frame]:
-        """Return the frames that come next, maybe none.
+    async def read(self) -> list[Piece]:
+        """Return the pieces that come next, maybe none.
 
         Raises:
             UpstreamTruncated: the connection broke or ended before a terminal event.
@@ -68,13 +68,11 @@ class UpstreamReply(ABC):
         """
 
     @abstractmethod
-    async def pour(self, take: Take, shortcut: Shortcut | None = None) -> None:
-        """Hand further frames to `take` as they come, until `stop_pouring`.
+    async def pour(self, take: Take) -> None:
+        """Hand further pieces to `take` as they come, until `stop_pouring`.
 
         Args:
             take: where it gives something to wait for, nothing more is read until that is done.
-            shortcut: may get the text of whole events; gives what sends that, and None where
-                `take` is to have them.
 
         Raises:
             UpstreamTruncated: the connection broke or ended before a terminal event.
@@ -94,8 +92,8 @@ class UpstreamReply(ABC):
         """Let others have the connection of a reply that is complete, if it is still good."""
 
     @abstractmethod
-    async def _answered(self) -> list[Frame]:
-        """Return the first frames, maybe none, once the backend took the request.
+    async def _answered(self) -> list[Piece]:
+        """Return the first pieces, maybe none, once the backend took the request.
 
         Raises:
             CodexiaError: it did not.
@@ -115,9 +113,11 @@ class UpstreamReply(ABC):
         except TimeoutError:
             return
 
-    def _begun(self, frames: list[Frame]) -> bool:
-        self.ahead += frames
-        for frame in frames:
+    def _begun(self, pieces: list[Piece]) -> bool:
+        self.ahead += pieces
+        for frame in pieces:
+            if isinstance(frame, bytes):
+                return True
             if frame.event == LIMITS_EVENT:
                 self._limits = frame
             if frame.event in FAILED:

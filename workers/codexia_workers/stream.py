@@ -6,16 +6,19 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from codexia.codex.runs import after_two, frames_of
 from codexia.errors import CodexiaError, UpstreamError
+from codexia.sse import frames_in
 from codexia_workers.sending import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from starlette.types import Send
 
-    from codexia.dialects.dialect import Dialect, ReplyStream, Translation
-    from codexia.sse import Event, Frame
+    from codexia.codex.runs import Piece
+    from codexia.dialects.dialect import Dialect, ReplyStream, Splice, Translation
+    from codexia.sse import Encodable, Event
     from codexia_workers.answers import Headers
     from codexia_workers.reply import UpstreamReply
 
@@ -34,9 +37,8 @@ class StreamedAnswer:
         self._send = send
         self._encode = dialect.encode
         self._ping = dialect.ping
-        self._turn = Turn(translation.reply)
+        self._turn = Turn(translation.reply, translation.splice)
         self._collector = translation.collector
-        self._splice = translation.splice
         self._keep = keep
         self._loop = asyncio.get_running_loop()
         self._sent_at = 0.0
@@ -66,7 +68,7 @@ class StreamedAnswer:
             keeping_alive.cancel()
         await self._send_events(last, more=False)
 
-    async def _pour(self, upstream: UpstreamReply | None) -> list[Event]:
+    async def _pour(self, upstream: UpstreamReply | None) -> list[Encodable]:
         """Send all events but the last batch; return that.
 
         From the second batch on a send happens within the read that brought its events, and no
@@ -80,9 +82,9 @@ class StreamedAnswer:
             await self._send_events(last, more=True)
             last = []
 
-        def take(frames: list[Frame]) -> Awaitable[None] | None:
+        def take(pieces: list[Piece]) -> Awaitable[None] | None:
             nonlocal last
-            events = turn.feed(frames)
+            events = turn.feed(pieces)
             if turn.ended:
                 last = events
                 upstream.stop_pouring()
@@ -90,31 +92,23 @@ class StreamedAnswer:
             return at_once(self._send_events(events, more=True)) if events else None
 
         try:
-            await upstream.pour(take, None if self._splice is None else self._spliced)
+            await upstream.pour(take)
         except CodexiaError as error:
             last = turn.fail(error)
         return last
 
-    async def _kept(self, keep: Keep, events: list[Event]) -> list[Event]:
+    async def _kept(self, keep: Keep, events: list[Encodable]) -> list[Encodable]:
         """Store the answer before its client reads that it is complete; return what is left."""
-        *earlier, terminal = events
+        earlier, terminal = without_terminal(events)
         if earlier:
             await self._send_events(earlier, more=True)
         self._collector.add(terminal)
         await keep(self._collector.result())
         return [terminal]
 
-    def _spliced(self, received: bytes) -> Awaitable[None] | None:
-        """Return what sends events that need no decoding, None for any other."""
-        assert self._splice is not None  # noqa: S101 - only then is it asked
-        body = self._splice(received)
-        return self._send_body(body, more=True) if body is not None else None
-
-    def _send_events(self, events: list[Event], *, more: bool) -> Awaitable[None]:
-        return self._send_body(self._encode(events), more=more)
-
-    def _send_body(self, body: bytes, *, more: bool) -> Awaitable[None]:
+    def _send_events(self, events: list[Encodable], *, more: bool) -> Awaitable[None]:
         self._sent_at = self._loop.time()
+        body = self._encode(events)
         return self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def _keep_alive(self, interval_s: float) -> None:
@@ -135,26 +129,30 @@ class Turn:
         failure: what ended it early, None while all is well.
     """
 
-    def __init__(self, reply: ReplyStream) -> None:
+    def __init__(self, reply: ReplyStream, splice: Splice | None = None) -> None:
         self.ended = False
         self.failure: CodexiaError | None = None
         self._reply = reply
+        self._splice = splice
 
-    def begin(self, upstream: UpstreamReply | None) -> list[Event]:
+    def begin(self, upstream: UpstreamReply | None) -> list[Encodable]:
         """Return the first events; without a backend they are all."""
-        events = self._reply.start()
+        events: list[Encodable] = [*self._reply.start()]
         if upstream is None:
             self.ended = True
             return events
         return [*events, *self.feed(upstream.ahead)]
 
-    def feed(self, frames: Iterable[Frame]) -> list[Event]:
-        """Return the events that frames cause."""
+    def feed(self, pieces: Iterable[Piece]) -> list[Encodable]:
+        """Return the events that pieces cause."""
         reply = self._reply
-        events: list[Event] = []
+        events: list[Encodable] = []
         try:
-            for frame in frames:
-                events += reply.feed(frame)
+            for piece in pieces:
+                if isinstance(piece, bytes):
+                    self._take_run(piece, events)
+                else:
+                    events += reply.feed(piece)
                 if reply.ended:
                     self.ended = True
                     break
@@ -168,20 +166,46 @@ class Turn:
             events += self.fail(error)
         return events
 
-    def fail(self, failure: CodexiaError) -> list[Event]:
+    def _take_run(self, run: bytes, events: list[Encodable]) -> None:
+        """Add the events of a run; as it stands, once it is known what its deltas look like."""
+        splice = self._splice
+        body = splice(run) if splice else None
+        if body is None and splice:
+            # The first two tell what the others look like.
+            cut = after_two(run)
+            self._decode(run[:cut], events)
+            run = run[cut:]
+            body = splice(run) if run else None
+        if body is not None:
+            events.append(body)
+        else:
+            self._decode(run, events)
+
+    def _decode(self, run: bytes, events: list[Encodable]) -> None:
+        for frame in frames_in(run):
+            events += self._reply.feed(frame)
+
+    def fail(self, failure: CodexiaError) -> list[Encodable]:
         """Return the events that end the reply early."""
         self.ended = True
         self.failure = failure
-        return self._reply.fail(failure)
+        return [*self._reply.fail(failure)]
+
+
+def without_terminal(events: Sequence[Encodable]) -> tuple[list[Encodable], Event]:
+    """Return the last batch of a reply in two: what is before its terminal event, and that."""
+    *earlier, terminal = events
+    assert not isinstance(terminal, bytes)  # noqa: S101 - only deltas are spliced
+    return earlier, terminal
 
 
 async def pump(
-    reply: ReplyStream,
+    translation: Translation,
     upstream: UpstreamReply | None,
-    send: Callable[[list[Event]], Awaitable[None]],
-) -> tuple[list[Event], CodexiaError | None]:
+    send: Callable[[list[Encodable]], Awaitable[None]],
+) -> tuple[list[Encodable], CodexiaError | None]:
     """Send all events of a reply but the last batch; return that, and what ended it early."""
-    turn = Turn(reply)
+    turn = Turn(translation.reply, translation.splice)
     events = turn.begin(upstream)
     while upstream is not None and not turn.ended:
         if events:
@@ -202,13 +226,13 @@ async def collect(translation: Translation, upstream: UpstreamReply | None) -> d
     reply, collector = translation.reply, translation.collector
     for event in reply.start():
         collector.add(event)
-    frames = upstream.ahead if upstream else ()
+    pieces = upstream.ahead if upstream else []
     while True:
-        for frame in frames:
+        for frame in frames_of(pieces):
             for event in reply.feed(frame):
                 collector.add(event)
             if reply.ended:
                 break
         if reply.ended or upstream is None:
             return collector.result()
-        frames = await upstream.read()
+        pieces = await upstream.read()

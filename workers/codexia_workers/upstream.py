@@ -17,6 +17,7 @@ import orjson
 from codexia.codex.events import TERMINAL
 from codexia.codex.failures import TokenRejected, failure_of_reply
 from codexia.codex.request import without_reasoning
+from codexia.codex.runs import pieces_in
 from codexia.errors import (
     BadRequest,
     CodexiaError,
@@ -26,7 +27,7 @@ from codexia.errors import (
     UpstreamTimeout,
     UpstreamTruncated,
 )
-from codexia.sse import FrameSplitter, frames_in
+from codexia.sse import FrameSplitter
 from codexia_workers.access_log import UPSTREAM_ID_HEADER
 from codexia_workers.connecting import NoConnection
 from codexia_workers.connection import ConnectionBroken, Silence
@@ -39,7 +40,6 @@ from codexia_workers.reply import (
     UpstreamReply,
 )
 from codexia_workers.request_record import record_of
-from codexia_workers.sending import at_once
 from codexia_workers.serving import serving_of
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from codexia.codex.request import CodexRequest
-    from codexia.sse import Frame
+    from codexia.codex.runs import Piece
     from codexia_workers.connection import Connection
     from codexia_workers.pool import Pool
-    from codexia_workers.reply import Shortcut, Take
+    from codexia_workers.reply import Take
     from codexia_workers.serving import Serving
     from codexia_workers.worker import Worker
 
@@ -85,28 +85,27 @@ class HttpReply(UpstreamReply):
         """As the base says."""
         return self._connection.headers
 
-    async def read(self) -> list[Frame]:
-        """Return as the base says; the frames are those of the next chunk."""
+    async def read(self) -> list[Piece]:
+        """Return as the base says; the pieces are those of the next chunk."""
         with told():
             chunk = await self._connection.read()
         if not chunk:
             raise UpstreamTruncated(ENDED_EARLY)
-        return self._frames(self._splitter.complete(chunk))
+        return self._pieces(self._splitter.complete(chunk))
 
-    async def pour(self, take: Take, shortcut: Shortcut | None = None) -> None:
-        """Hand on as the base says; both are called as `Connection.pour` calls."""
+    async def pour(self, take: Take) -> None:
+        """Hand on as the base says, called as `Connection.pour` calls."""
         failure: CodexiaError | None = None
 
         def hand_on(chunk: bytes) -> Awaitable[None] | None:
             nonlocal failure
             try:
-                events = self._splitter.complete(chunk)
+                pieces = self._pieces(self._splitter.complete(chunk))
             except CodexiaError as error:
                 failure = error
                 self.stop_pouring()
                 return None
-            sent = shortcut(events) if shortcut is not None and events else None
-            return take(self._frames(events)) if sent is None else at_once(sent)
+            return take(pieces)
 
         with told():
             await self._connection.pour(hand_on)
@@ -120,14 +119,14 @@ class HttpReply(UpstreamReply):
         self._stopped = True
         self._connection.stop_pouring()
 
-    def _frames(self, events: bytes) -> list[Frame]:
-        frames = frames_in(events)
-        for frame in frames:
-            if frame.event in TERMINAL:
-                self.end = frame
-        return frames
+    def _pieces(self, events: bytes) -> list[Piece]:
+        pieces = pieces_in(events)
+        for piece in pieces:
+            if not isinstance(piece, bytes) and piece.event in TERMINAL:
+                self.end = piece
+        return pieces
 
-    async def _answered(self) -> list[Frame]:
+    async def _answered(self) -> list[Piece]:
         await check_status(self._connection)
         return []
 

@@ -9,6 +9,7 @@ import aiohttp
 
 from codexia.codex.events import COMPLETED, FAILED, TERMINAL
 from codexia.codex.payload import child_at
+from codexia.codex.runs import pieces_of
 from codexia.codex.websocket import (
     EXPIRED,
     FORGOTTEN,
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Mapping
 
     from codexia.codex.incremental import Conversation, Known
+    from codexia.codex.runs import Piece
     from codexia.sse import Frame
     from codexia_workers.draft import Call
-    from codexia_workers.reply import Shortcut, Take
+    from codexia_workers.reply import Take
 
 ITEM_DONE: Final = "response.output_item.done"
 COMPRESSION_BITS: Final = 15
@@ -284,8 +286,8 @@ class SocketReply(UpstreamReply):
         """Those of the upgrade, and above them what was said of this response."""
         return self._headers
 
-    async def read(self) -> list[Frame]:
-        """Return as the base says; the frames are those that are here."""
+    async def read(self) -> list[Piece]:
+        """Return as the base says; the pieces are those that are here."""
         try:
             frames = await self.socket.receive(self._silence_s)
         except SocketClosed as closed:
@@ -297,10 +299,10 @@ class SocketReply(UpstreamReply):
             self._call.reply.add_frames(frames)
         for frame in frames:
             self._note(frame)
-        return frames
+        return pieces_of(frames)
 
-    async def pour(self, take: Take, shortcut: Shortcut | None = None) -> None:  # noqa: ARG002
-        """Hand on as the base says; messages have no bytes that a shortcut knows."""
+    async def pour(self, take: Take) -> None:
+        """Hand on as the base says."""
         while not self._stopped:
             blocked = take(await self.read())
             if blocked is not None:
@@ -321,7 +323,7 @@ class SocketReply(UpstreamReply):
         """
         (self._keep if self._well else self._drop)(self.socket)
 
-    async def _answered(self) -> list[Frame]:
+    async def _answered(self) -> list[Piece]:
         return await self.read()
 
     def _note(self, frame: Frame) -> None:

@@ -15,13 +15,13 @@ from codexia.dialects.params import Param
 from codexia.dialects.responses import RESPONSES
 from codexia.dialects.responses_defaults import usage_object
 from codexia.errors import BadRequest, CodexiaError, Overloaded, error_headers, openai_envelope
-from codexia.sse import Frame
+from codexia.sse import Frame, frames_in
 from codexia_workers.access_log import tell
 from codexia_workers.body import decode_json
 from codexia_workers.generate import complete_error, context_of
 from codexia_workers.request_memory import give_memory_back, hold_memory
 from codexia_workers.request_record import RequestRecord
-from codexia_workers.stream import pump
+from codexia_workers.stream import pump, without_terminal
 from codexia_workers.upstream import open_reply
 from codexia_workers.websocket_history import ConnectionHistory
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from codexia.codex.payload import Json
     from codexia.dialects.dialect import Translation
-    from codexia.sse import Event
+    from codexia.sse import Encodable, Event
     from codexia_workers.worker import Worker
 
 CREATE: Final = "response.create"
@@ -106,12 +106,12 @@ class Turns:
                 last, failure = translation.reply.feed(_nothing_generated()), None
             else:
                 async with open_reply(self._worker, translation.request, self._scope) as upstream:
-                    last, failure = await pump(translation.reply, upstream, writer.events)
+                    last, failure = await pump(translation, upstream, writer.events)
                     self._worker.observed.answered(translation, upstream)
         except CodexiaError as error:
             complete_error(error, translation, serving.models)
             raise
-        *earlier, terminal = last
+        earlier, terminal = without_terminal(last)
         await writer.events(earlier)
         if failure is None:
             await self._remember(translation, terminal)
@@ -147,11 +147,15 @@ class TurnWriter:
         if stream_id is not None:
             self._tail = b',"stream_id":%b}' % orjson.dumps(stream_id)
 
-    async def events(self, events: Iterable[Event]) -> None:
+    async def events(self, events: Iterable[Encodable]) -> None:
         """Send events."""
         self.first_at = self.first_at or time.perf_counter()
         for event in events:
-            await self._write(event.data if isinstance(event, Frame) else orjson.dumps(event))
+            if isinstance(event, bytes):
+                for frame in frames_in(event):
+                    await self._write(frame.data)
+            else:
+                await self._write(event.data if isinstance(event, Frame) else orjson.dumps(event))
 
     async def error(self, error: CodexiaError) -> None:
         """Send an error in the form that it has on a WebSocket."""
