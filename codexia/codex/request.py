@@ -7,7 +7,7 @@ The backend refuses every top-level field that it does not know with `400 {"deta
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -96,7 +96,7 @@ def session_key(name: str) -> str:
     """Return `name` as a cache key; one that is too long is replaced by its digest."""
     if len(name) <= MAX_CACHE_KEY_CHARS and name.isascii() and name.isprintable():
         return name
-    return str(UUID(bytes=sha256(name.encode()).digest()[:16], version=5))
+    return _uuid(blake2b(name.encode(), digest_size=16))
 
 
 def _adds_tools(items: list[dict[str, Any]]) -> bool:
@@ -115,9 +115,13 @@ def _keep_known_service_tier(body: dict[str, Any]) -> None:
 
 def _derived_key(body: dict[str, Any]) -> str:
     """Return a key from the model, the instructions and the input up to the first user message."""
-    digest = sha256(f"{body.get('model')}\n{body['instructions']}\n".encode())
+    digest = blake2b(f"{body.get('model')}\n{body['instructions']}\n".encode(), digest_size=16)
     for item in body.get("input", ()):
         digest.update(orjson.dumps(item))
         if item.get("role") == "user":
             break
-    return str(UUID(bytes=digest.digest()[:16], version=5))
+    return _uuid(digest)
+
+
+def _uuid(digest: blake2b) -> str:
+    return str(UUID(bytes=digest.digest(), version=5))

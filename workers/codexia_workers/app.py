@@ -86,11 +86,14 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
 
     router = Router(
         [
+            # They are tried one after the other; first what nearly everybody asks for.
+            protected("/v1/messages", POST=Generate(worker, MESSAGES)),
+            protected("/v1/chat/completions", POST=Generate(worker, CHAT)),
+            protected("/v1/responses", POST=Generate(worker, RESPONSES), GET=_only_upgraded),
             Route("/health", ByMethod(GET=_health)),
             # Claude Code asks for one of these before its first request, without a key.
             Route("/", ByMethod(HEAD=_empty)),
             Route("/api/hello", ByMethod(HEAD=_empty)),
-            protected("/v1/messages", POST=Generate(worker, MESSAGES)),
             protected("/v1/messages/count_tokens", POST=CountTokens(worker, MESSAGES_COUNT)),
             protected(
                 "/v1/messages/batches", POST=message_batches.create, GET=message_batches.list
@@ -102,8 +105,6 @@ def create_app(spec: GenerationSpec) -> ASGIApp:
             ),
             protected("/v1/messages/batches/{batch_id}/cancel", POST=message_batches.cancel),
             protected("/v1/messages/batches/{batch_id}/results", GET=message_batches.results),
-            protected("/v1/chat/completions", POST=Generate(worker, CHAT)),
-            protected("/v1/responses", POST=Generate(worker, RESPONSES), GET=_only_upgraded),
             WebSocketRoute("/v1/responses", Protected(ResponsesSocket(worker, sockets), worker)),
             protected("/v1/responses/compact", POST=Compact(worker)),
             protected("/v1/responses/input_tokens", POST=CountTokens(worker, RESPONSES_COUNT)),

@@ -49,6 +49,7 @@ class IncomingBody:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.more = True
         self._receive = receive
+        self._missing = _announced_bytes(scope)
         self._patience_s: float = scope["state"]["serving"].snapshot.body_timeout_s
 
     async def next(self) -> bytes:
@@ -68,9 +69,17 @@ class IncomingBody:
         if message["type"] == "http.disconnect":
             raise BadRequest("the body ended before it was complete")
         chunk: bytes = message.get("body", b"")
-        self.more = message.get("more_body", False)
+        self._missing -= len(chunk)
+        # The server tells of the end by one more message, two changes of threads later.
+        self.more = message.get("more_body", False) and self._missing != 0
         self._patience_s += len(chunk) / MIN_BYTES_PER_S - (clock() - waiting_since)
         return chunk
+
+
+def _announced_bytes(scope: Scope) -> int:
+    """Return how long a body says that it is, less than nothing where only its end tells."""
+    length = header(scope, b"content-length")
+    return int(length) if length.isdigit() and not header(scope, b"transfer-encoding") else -1
 
 
 async def read_json(scope: Scope, receive: Receive) -> dict[str, Any]:

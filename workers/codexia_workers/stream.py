@@ -60,27 +60,26 @@ class StreamedAnswer:
         """
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         self._sent_at = self._loop.time()
+        last = self._turn.begin(upstream)
+        if last and not self._turn.ended:
+            await self._send_events(last, more=True)
         async with asyncio.TaskGroup() as group:
             keeping_alive = group.create_task(self._keep_alive(ping_interval_s))
-            last = await self._pour(upstream)
+            if upstream is not None and not self._turn.ended:
+                last = await self._pour(upstream)
             if self._keep is not None and self.failure is None:
                 last = await self._kept(self._keep, last)
             keeping_alive.cancel()
         await self._send_events(last, more=False)
 
-    async def _pour(self, upstream: UpstreamReply | None) -> list[Encodable]:
-        """Send all events but the last batch; return that.
+    async def _pour(self, upstream: UpstreamReply) -> list[Encodable]:
+        """Send all further events but the last batch; return that.
 
-        From the second batch on a send happens within the read that brought its events, and no
-        task wakes up for it, unless the server asks to wait.
+        A send happens within the read that brought its events, and no task wakes up for it,
+        unless the server asks to wait.
         """
         turn = self._turn
-        last = turn.begin(upstream)
-        if upstream is None or turn.ended:
-            return last
-        if last:
-            await self._send_events(last, more=True)
-            last = []
+        last: list[Encodable] = []
 
         def take(pieces: list[Piece]) -> Awaitable[None] | None:
             nonlocal last
