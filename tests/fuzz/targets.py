@@ -23,7 +23,7 @@ from codexia.errors import CodexiaError, ConfigError
 from codexia.oauth.credentials import parse_credentials
 from codexia.oauth.redirect import code_of_redirect
 from codexia.sse import FrameSplitter
-from codexia_supervisor.batches.spans import NotJson, elements, members
+from codexia_supervisor.batches.spans import NotJson, Walk
 from codexia_workers.body import decode_json
 from tests.dialects.transcripts import TRANSCRIPTS, context, play
 from tests.e2e.malformations import BODIES
@@ -152,17 +152,28 @@ def spans(data: bytes) -> None:
     except orjson.JSONDecodeError:
         value = None
     try:
-        found = {key: data[start:end] for key, (start, end) in members(data, None)}
-        inner = [
-            list(elements(data, span)) for _, span in members(data, None) if data[span[0]] == 91
-        ]
+        found, lists = _walked(data)
     except NotJson:
         assert not isinstance(value, dict)
         return
     if isinstance(value, dict):
         assert {key: orjson.loads(each) for key, each in found.items()} == value
-        counted = [len(each) for each in dict(value).values() if isinstance(each, list)]
-        assert len(inner) >= len(counted)
+        decoded = {key: [orjson.loads(each) for each in values] for key, values in lists.items()}
+        assert decoded == {key: each for key, each in value.items() if isinstance(each, list)}
+
+
+def _walked(data: bytes) -> tuple[dict[str, bytes], dict[str, list[bytes]]]:
+    """Return the members of an object, and the elements of those that are lists, as they stand."""
+    walk, found = Walk(data), dict[str, bytes]()
+    for key in walk.members():
+        found[key] = data[slice(*walk.value())]
+    walk.end()
+    walk, lists = Walk(data), dict[str, list[bytes]]()
+    for key in walk.members():
+        lists.pop(key, None)
+        if walk.next_byte == ord("["):
+            lists[key] = [data[slice(*walk.value())] for _ in walk.elements()]
+    return found, lists
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

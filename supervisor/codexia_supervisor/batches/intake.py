@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
-from codexia_supervisor.batches.spans import NotJson, elements, members
+from codexia_supervisor.batches.spans import NotJson, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import BinaryIO
 
-    from codexia_supervisor.batches.spans import Buffer, Span
+    from codexia_supervisor.batches.spans import Span
 
     Write = Callable[[str, int, int], None]
 
@@ -100,8 +100,7 @@ def _check_requests(content: mmap.mmap, write: Write) -> dict[str, Any]:
     seen: set[str] = set()
     models: set[str] = set()
     try:
-        for number, span in enumerate(elements(content, _requests_in(content))):
-            item = _request(content, span, number, seen)
+        for item in _requests_in(content, seen):
             seen.add(item.custom_id)
             models.add(item.model)
             write(item.custom_id, item.start, item.length)
@@ -116,27 +115,32 @@ def _check_requests(content: mmap.mmap, write: Write) -> dict[str, Any]:
     return _verdict([], len(seen), models)
 
 
-def _requests_in(content: mmap.mmap) -> Span:
-    found = None
-    for key, span in members(content, None):
-        if key == "requests":
-            found = span
-        else:
-            _decoded(content, span, key)
-    if found is None:
+def _requests_in(content: mmap.mmap, seen: Collection[str]) -> Iterator[Found]:
+    walk = Walk(content)
+    found = False
+    for key in walk.members():
+        if key != "requests":
+            _decoded(content, walk.value(), key)
+            continue
+        if found:
+            raise Refused("invalid_request", "requests: is there twice", "requests")
+        if walk.next_byte != ord("["):
+            raise Refused("invalid_type", "requests: must be a list", "requests")
+        found = True
+        for number in walk.elements():
+            yield _request(content, walk, number, seen)
+    walk.end()
+    if not found:
         raise Refused("missing", "requests: field required", "requests")
-    if content[found[0]] != ord("["):
-        raise Refused("invalid_type", "requests: must be a list", "requests")
-    return found
 
 
-def _request(content: mmap.mmap, span: Span, number: int, seen: set[str]) -> Found:
+def _request(content: mmap.mmap, walk: Walk, number: int, seen: Collection[str]) -> Found:
     """Return an item of Anthropic, whose request are its `params`."""
     if number == MAX_REQUESTS:
         many = f"requests: a batch has at most {MAX_REQUESTS} requests"
         raise Refused("request_too_large", many, "requests")
     place = f"requests.{number}"
-    fields = _fields(content, span, place)
+    fields = _fields(walk, place)
     if "custom_id" not in fields:
         raise Refused("missing", f"{place}.custom_id: field required")
     custom_id = _decoded(content, fields["custom_id"], f"{place}.custom_id")
@@ -167,7 +171,9 @@ def _check_lines(content: mmap.mmap, endpoint: str, write: Write) -> dict[str, A
     problems: list[Problem] = []
     for line, span in _lines(content):
         try:
-            item = _line(content, span, endpoint, seen)
+            if span[1] - span[0] > MAX_ITEM_BYTES:
+                raise _too_large("the line")
+            item = _line(content[slice(*span)], span[0], endpoint, seen)
             seen[item.custom_id] = line
             models.add(item.model)
             write(item.custom_id, item.start, item.length)
@@ -198,9 +204,11 @@ def _lines(content: mmap.mmap) -> Iterator[tuple[int, Span]]:
         start = end + 1
 
 
-def _line(content: mmap.mmap, span: Span, endpoint: str, seen: Mapping[str, int]) -> Found:
-    """Return an item of OpenAI, whose request is its `body`."""
-    fields = _fields(content, span, "the line")
+def _line(content: bytes, start: int, endpoint: str, seen: Mapping[str, int]) -> Found:
+    """Return an item of OpenAI, whose request is its `body`, of a line that starts there."""
+    walk = Walk(content)
+    fields = _fields(walk, "the line")
+    walk.end()
     values = {
         key: _decoded(content, fields[key], key) if key in fields else None
         for key in ("custom_id", "method", "url", "body")
@@ -228,7 +236,8 @@ def _line(content: mmap.mmap, span: Span, endpoint: str, seen: Mapping[str, int]
         raise Refused("missing_required_parameter", "body.model is missing", "body.model")
     if body.get("stream") is True:  # pyright: ignore[reportUnknownMemberType]
         raise Refused("invalid_stream", "body.stream is not possible in a batch", "body.stream")
-    return _found(custom_id, fields["body"], body)  # pyright: ignore[reportUnknownArgumentType]
+    first, last = fields["body"]
+    return _found(custom_id, (start + first, start + last), body)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _found(custom_id: str, span: Span, request: Mapping[str, Any]) -> Found:
@@ -237,17 +246,22 @@ def _found(custom_id: str, span: Span, request: Mapping[str, Any]) -> Found:
     return Found(custom_id, start, end - start, model if isinstance(model, str) else "")
 
 
-def _fields(content: mmap.mmap, span: Span, place: str) -> dict[str, Span]:
-    start, end = span
-    if end - start > MAX_ITEM_BYTES:
-        raise Refused("request_too_large", f"{place}: larger than {MAX_ITEM_BYTES // 2**20} MiB")
-    item: Buffer = content[start:end]
-    if not item.lstrip().startswith(b"{"):
+def _fields(walk: Walk, place: str) -> dict[str, Span]:
+    """Return where the members of an object are."""
+    start = walk.position
+    if walk.next_byte != ord("{"):
         raise Refused("invalid_type", f"{place}: must be an object")
-    return {key: (start + first, start + last) for key, (first, last) in members(item, None)}
+    fields = {key: walk.value() for key in walk.members()}
+    if walk.position - start > MAX_ITEM_BYTES:
+        raise _too_large(place)
+    return fields
 
 
-def _decoded(content: mmap.mmap, span: Span, place: str) -> Any:
+def _too_large(place: str) -> Refused:
+    return Refused("request_too_large", f"{place}: larger than {MAX_ITEM_BYTES // 2**20} MiB")
+
+
+def _decoded(content: mmap.mmap | bytes, span: Span, place: str) -> Any:
     """Return the value at a span; it is valid JSON throughout."""
     try:
         return orjson.loads(content[span[0] : span[1]])

@@ -1,4 +1,4 @@
-"""Where the values of a JSON text are, without decoding or copying it.
+"""Where the values of a JSON text are, without decoding or copying it, in one pass.
 
 The content of a batch is kept as it came, so that a request reaches its worker with every
 number as the client wrote it; a decoder would give values and not places. Brackets and commas
@@ -20,9 +20,16 @@ Buffer = bytes | mmap.mmap
 Span = tuple[int, int]
 """First byte of a value, and the one after its last."""
 
+_STRING_TEXT: Final = (
+    # One character that ends a run is found several times sooner than one of two. A quote after
+    # one backslash is of the text, and one after none ends it;
+    rb'"(?:(?:[^"]*+(?<=[^\\]\\)")*+[^"]*+(?<!\\)"'
+    # after several they have to be counted.
+    rb'|[^"\\]*+(?:\\.[^"\\]*+)*+")'
+)
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_BRACKET: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[][{}"]', re.DOTALL)
+_STRING: Final = re.compile(_STRING_TEXT, re.DOTALL)
+_BRACKET: Final = re.compile(_STRING_TEXT + rb'|[][{}"]', re.DOTALL)
 _SCALAR: Final = re.compile(rb"[-+.0-9a-zA-Z]++")
 
 _OPENING: Final = frozenset(b"[{")
@@ -32,101 +39,135 @@ class NotJson(Exception):
     """The text is not JSON; says where."""
 
 
-def members(text: Buffer, span: Span | None) -> Iterator[tuple[str, Span]]:
-    """Yield keys and values of the object at `span`; without one, of the whole text.
+class Walk:
+    """A way through a JSON text.
 
-    Raises:
-        NotJson: there is no object.
+    `members` and `elements` stop at the beginning of each value; who reads them takes it, by
+    whichever method, or leaves it to be passed by.
+
+    Attributes:
+        position: of the next byte.
     """
-    position = _skip(text, span[0] if span else 0)
-    position = _expect(text, position, b"{")
-    if _at(text, position) == ord("}"):
-        _end(text, position + 1, span)
-        return
-    while True:
-        key, position = _key(text, position)
-        position = _expect(text, position, b":")
-        end = _end_of_value(text, position)
-        yield key, (position, end)
-        position = _skip(text, end)
-        if _at(text, position) == ord("}"):
-            _end(text, position + 1, span)
+
+    def __init__(self, text: Buffer) -> None:
+        """Begin with the text's value."""
+        self.position = 0
+        self._text = text
+        self._skip()
+
+    @property
+    def next_byte(self) -> int:
+        """What is at the position, -1 at the end."""
+        return self._text[self.position] if self.position < len(self._text) else -1
+
+    def members(self) -> Iterator[str]:
+        """Yield the keys of an object.
+
+        Raises:
+            NotJson: there is no object.
+        """
+        self._expect(b"{")
+        if self._passed(b"}"):
             return
-        position = _expect(text, position, b",")
+        while True:
+            key = self._key()
+            self._expect(b":")
+            start = self.position
+            yield key
+            if self.position == start:
+                self.value()
+            if self._passed(b"}"):
+                return
+            self._expect(b",")
 
+    def elements(self) -> Iterator[int]:
+        """Yield the numbers of the values of an array, from 0.
 
-def elements(text: Buffer, span: Span) -> Iterator[Span]:
-    """Yield the values of the array at `span`.
-
-    Raises:
-        NotJson: there is no array.
-    """
-    position = _expect(text, span[0], b"[")
-    if _at(text, position) == ord("]"):
-        return
-    while True:
-        end = _end_of_value(text, position)
-        yield position, end
-        position = _skip(text, end)
-        if _at(text, position) == ord("]"):
+        Raises:
+            NotJson: there is no array.
+        """
+        self._expect(b"[")
+        if self._passed(b"]"):
             return
-        position = _expect(text, position, b",")
+        number = 0
+        while True:
+            start = self.position
+            yield number
+            if self.position == start:
+                self.value()
+            if self._passed(b"]"):
+                return
+            self._expect(b",")
+            number += 1
 
+    def value(self) -> Span:
+        """Pass by a value and return where it is.
 
-def _key(text: Buffer, position: int) -> tuple[str, int]:
-    found = _STRING.match(text, position)
-    if found is None:
-        raise NotJson(f"a key is missing at byte {position}")
-    try:
-        return str(orjson.loads(found[0])), _skip(text, found.end())
-    except orjson.JSONDecodeError as error:
-        raise NotJson(f"the key at byte {position} is not valid") from error
+        Raises:
+            NotJson: there is none.
+        """
+        start, first = self.position, self.next_byte
+        if first in _OPENING:
+            end = self._end_of_container()
+        else:
+            found = (_STRING if first == ord('"') else _SCALAR).match(self._text, start)
+            if found is None:
+                raise NotJson(f"a value is missing at byte {start}")
+            end = found.end()
+        self.position = end
+        self._skip()
+        return start, end
 
+    def end(self) -> None:
+        """Return if this is the end of the text.
 
-def _end_of_value(text: Buffer, position: int) -> int:
-    first = _at(text, position)
-    if first in _OPENING:
-        return _end_of_container(text, position)
-    found = (_STRING if first == ord('"') else _SCALAR).match(text, position)
-    if found is None:
-        raise NotJson(f"a value is missing at byte {position}")
-    return found.end()
+        Raises:
+            NotJson: something follows.
+        """
+        if self.position < len(self._text):
+            raise NotJson(f"something follows the end at byte {self.position}")
 
+    def _key(self) -> str:
+        found = _STRING.match(self._text, self.position)
+        if found is None:
+            raise NotJson(f"a key is missing at byte {self.position}")
+        try:
+            key = str(orjson.loads(found[0]))
+        except orjson.JSONDecodeError as error:
+            raise NotJson(f"the key at byte {self.position} is not valid") from error
+        self.position = found.end()
+        self._skip()
+        return key
 
-def _end_of_container(text: Buffer, position: int) -> int:
-    depth = 0
-    for found in _BRACKET.finditer(text, position):
-        start, end = found.span()
-        match text[start]:
-            case 0x5B | 0x7B:
-                depth += 1
-            case 0x5D | 0x7D:
-                depth -= 1
-                if not depth:
-                    return end
-            case _ if end - start == 1:
-                raise NotJson(f"the string at byte {start} does not end")
-            case _:  # a whole string, whose brackets do not count
-                pass
-    raise NotJson(f"what begins at byte {position} does not end")
+    def _end_of_container(self) -> int:
+        depth = 0
+        for found in _BRACKET.finditer(self._text, self.position):
+            start, end = found.span()
+            match self._text[start]:
+                case 0x5B | 0x7B:
+                    depth += 1
+                case 0x5D | 0x7D:
+                    depth -= 1
+                    if not depth:
+                        return end
+                case _ if end - start == 1:
+                    raise NotJson(f"the string at byte {start} does not end")
+                case _:  # a whole string, whose brackets do not count
+                    pass
+        raise NotJson(f"what begins at byte {self.position} does not end")
 
+    def _passed(self, wanted: bytes) -> bool:
+        """Go on after a character, if it is there; return whether it is."""
+        if self.next_byte != wanted[0]:
+            return False
+        self.position += 1
+        self._skip()
+        return True
 
-def _end(text: Buffer, position: int, span: Span | None) -> None:
-    """Check that nothing follows what was the whole text."""
-    if span is None and _skip(text, position) < len(text):
-        raise NotJson(f"something follows the end at byte {position}")
+    def _expect(self, wanted: bytes) -> None:
+        if not self._passed(wanted):
+            raise NotJson(f"{wanted.decode()!r} is missing at byte {self.position}")
 
-
-def _expect(text: Buffer, position: int, wanted: bytes) -> int:
-    if _at(text, position) != wanted[0]:
-        raise NotJson(f"{wanted.decode()!r} is missing at byte {position}")
-    return _skip(text, position + 1)
-
-
-def _skip(text: Buffer, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return found.end() if found else position
-
-
-def _at(text: Buffer, position: int) -> int:
-    return text[position] if position < len(text) else -1
+    def _skip(self) -> None:
+        found = _SPACE.match(self._text, self.position)
+        self.position = found.end() if found else self.position

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codexia_supervisor.batches.intake import check
-from codexia_supervisor.batches.spans import elements, members
+from codexia_supervisor.batches.spans import Walk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,13 +58,37 @@ def test_the_places_are_those_of_the_params(tmp_path: Path):
 @given(st.dictionaries(st.text(), VALUES, max_size=5), st.booleans())
 def test_members_are_where_they_were_put(value: dict[str, Any], spaced: bool):
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if spaced else 0)
-    found = {key: orjson.loads(text[start:end]) for key, (start, end) in members(text, None)}
-    assert found == value
+    walk = Walk(text)
+    assert {key: orjson.loads(text[slice(*walk.value())]) for key in walk.members()} == value
+    walk.end()
 
 
 @settings(max_examples=200)
 @given(st.lists(VALUES, max_size=5), st.booleans())
 def test_elements_are_where_they_were_put(value: list[Any], spaced: bool):
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if spaced else 0)
-    found = [orjson.loads(text[start:end]) for start, end in elements(text, (0, len(text)))]
-    assert found == value
+    walk = Walk(text)
+    assert [orjson.loads(text[slice(*walk.value())]) for _ in walk.elements()] == value
+    walk.end()
+
+
+@given(st.lists(VALUES, max_size=5))
+def test_values_that_nobody_takes_are_passed_by(value: list[Any]):
+    walk = Walk(orjson.dumps({"a": value, "b": 1}))
+    assert list(walk.members()) == ["a", "b"]
+    walk.end()
+
+
+@given(st.text(st.sampled_from('\\"a\n}é'), max_size=12))
+def test_quotes_and_backslashes(text: str):
+    content = orjson.dumps([text, "next"])
+    walk = Walk(content)
+    assert [orjson.loads(content[slice(*walk.value())]) for _ in walk.elements()] == [text, "next"]
+    walk = Walk(orjson.dumps([[text], "next"]))
+    assert list(walk.elements()) == [0, 1]
+
+
+def test_requests_that_are_there_twice(tmp_path: Path):
+    content = b'{"requests":[{"custom_id":"a","params":{}}],"requests":[]}'
+    _, verdict = said(tmp_path / "c", content)
+    assert verdict["problems"][0]["message"] == "requests: is there twice"
