@@ -24,12 +24,12 @@ import uvloop
 
 from bench.circumstances import Circumstances
 from bench.dialects import DIALECTS
-from bench.memory import resident_mb
+from bench.memory import MemoryWatch, resident_mb
 from bench.processes import Gateway, Process, Simulator
 from codexia.batches import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Awaitable, Iterator
     from typing import BinaryIO
 
 JSON = {"content-type": "application/json"}
@@ -42,6 +42,7 @@ REQUEST_BYTES = 2_640
 
 LIVE_S = 20.0
 LIVE_GAP_S = 0.01
+WATCH_S = 0.05
 DEADLINE_S = 600.0
 
 
@@ -93,30 +94,24 @@ async def _throughput(socket: Path) -> None:
 
 
 async def _creation(gateway: Gateway, home: Path) -> None:
-    pid = gateway.pid
-    before, peak = resident_mb(pid), resident_mb(pid)
+    before = resident_mb(gateway.pid)
     # The client that uploads is a process by itself: live requests wait for the gateway, not for it.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn) as client:
         loop = asyncio.get_running_loop()
         content = home.parent / "creation.json"
         await loop.run_in_executor(client, _write_creation, content)
-        without = await _live(gateway, asyncio.sleep(LIVE_S))
-        started = time.perf_counter()
-
-        async def create() -> str:
-            nonlocal peak
+        with MemoryWatch({"supervisor": gateway.pid}, WATCH_S) as watch:
+            without = await _live(gateway, asyncio.sleep(LIVE_S))
+            started = time.perf_counter()
             creating = loop.run_in_executor(client, _upload, gateway.url, content)
-            while not creating.done():
-                peak = max(peak, resident_mb(pid))
-                await asyncio.sleep(0.02)
-            return await creating
-
-        creating = create()
-        during = await _live(gateway, creating)
-        wall_s = time.perf_counter() - started
-        # Before and after: what the machine's other work changes in a minute is in both.
-        without += await _live(gateway, asyncio.sleep(LIVE_S))
+            during = await _live(gateway, creating)
+            wall_s = time.perf_counter() - started
+            # To run or to cancel the requests is not part of the creation.
+            await loop.run_in_executor(client, _cancel, gateway.url, await creating)
+            # Before and after: what the machine's other work changes in a minute is in both.
+            without += await _live(gateway, asyncio.sleep(LIVE_S))
+        peak = watch.highest_mb()["supervisor"]
     print(
         f"creation: {REQUESTS} requests, {REQUESTS * REQUEST_BYTES / 2**20:.0f} MB, {wall_s:.1f} s"
     )
@@ -137,15 +132,25 @@ def _write_creation(path: Path) -> None:
 
 
 def _upload(url: str, path: Path) -> str:
-    """Create a batch as a client does, and cancel it; return its id."""
+    """Create a batch as a client does; return its id."""
+    with _client(url) as http, path.open("rb") as file:
+        reply = http.post("/v1/messages/batches", content=_pieces(file))
+    created = reply.raise_for_status().json()
+    assert created["request_counts"]["processing"] == REQUESTS
+    return created["id"]
+
+
+def _cancel(url: str, batch_id: str) -> None:
+    """Cancel a batch and return when it has ended."""
+    with _client(url) as http:
+        http.post(f"/v1/messages/batches/{batch_id}/cancel").raise_for_status()
+        while http.get(f"/v1/messages/batches/{batch_id}").json()["processing_status"] != "ended":
+            time.sleep(0.1)
+
+
+def _client(url: str) -> httpx.Client:
     headers = JSON | {"anthropic-version": "2023-06-01"}
-    with httpx.Client(base_url=url, headers=headers, timeout=DEADLINE_S, trust_env=False) as http:
-        with path.open("rb") as file:
-            reply = http.post("/v1/messages/batches", content=_pieces(file))
-        created = reply.raise_for_status().json()
-        assert created["request_counts"]["processing"] == REQUESTS
-        http.post(f"/v1/messages/batches/{created['id']}/cancel").raise_for_status()
-        return created["id"]
+    return httpx.Client(base_url=url, headers=headers, timeout=DEADLINE_S, trust_env=False)
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -153,12 +158,12 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-async def _live(gateway: Gateway, until: Coroutine[Any, Any, Any]) -> list[float]:
+async def _live(gateway: Gateway, until: Awaitable[Any]) -> list[float]:
     """Return milliseconds to the first byte of live requests, one after the other, meanwhile."""
     dialect = DIALECTS["messages"]
     samples: list[float] = []
     async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
-        running = group.create_task(until)
+        running = group.create_task(_ended(until))
         while not running.done():
             body = orjson.dumps(dialect.body("short"))
             started = time.perf_counter()
@@ -169,6 +174,10 @@ async def _live(gateway: Gateway, until: Coroutine[Any, Any, Any]) -> list[float
                 await reply.read()
             await asyncio.sleep(LIVE_GAP_S)
     return samples
+
+
+async def _ended(what: Awaitable[Any]) -> None:
+    await what
 
 
 async def _create(control: aiohttp.ClientSession, count: int, size: int) -> Batch:

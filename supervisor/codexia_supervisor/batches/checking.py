@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COMMAND: Final = (sys.executable, "-P", "-m", "codexia_supervisor.batches.intake")
 SMALL_BYTES: Final = 256 * 1024
 READ_BYTES: Final = 64 * 1024
-ITEMS_ADDED: Final = 500
+ITEMS_ADDED: Final = 250
 """As many rows as one transaction may hold up the others for, about 5 ms."""
 
 LOST: Final = LineProblem(

@@ -33,6 +33,17 @@ ROWS_SWEPT: Final = 500
 _PLAIN: Final = [
     field.name for field in fields(BatchRecord) if field.name not in ("metadata", "problems")
 ]
+_NEW_ITEM: Final = insert(BATCH_ITEMS).values(
+    {
+        name: bindparam(name)
+        for name in (
+            *("batch", "custom_id", "start", "length"),
+            *("state", "attempts", "not_before", "cause"),
+        )
+    }
+)
+"""Its parameters stand in the order of the columns, which is this one."""
+
 _ITEM: Final = (_I.number, _I.batch, _I.start, _I.length, _I.attempts, _I.not_before)
 
 
@@ -89,21 +100,12 @@ class BatchStore:
 
     async def add_items(self, batch: int, items: Sequence[tuple[str, int, int]]) -> None:
         """Add items `(custom_id, start, length)`; they count once the batch begins."""
-        rows = [
-            {
-                "batch": batch,
-                "custom_id": custom_id,
-                "start": start,
-                "length": length,
-                "state": "pending",
-                "attempts": 0,
-                "not_before": 0.0,
-                "cause": "",
-            }
-            for custom_id, start, length in items
-        ]
+        rows = [(batch, *item, "pending", 0, 0.0, "") for item in items]
         async with self._state.transaction() as connection:  # `begin` makes it durable
-            await connection.execute(insert(BATCH_ITEMS), rows)
+            # Straight to the driver: what is done for each row otherwise takes three times as
+            # long, and there may be 100,000.
+            statement = str(_NEW_ITEM.compile(dialect=connection.dialect))
+            await connection.exec_driver_sql(statement, rows)
 
     async def begin(self, number: int, total: int, model: str | None, now: int) -> BatchRecord:
         """Let the items of a batch run, unless it was canceled while they were checked."""
