@@ -12,6 +12,7 @@ from bench.memory import MemoryWatch, resident_mb
 from bench.pinning import apart
 from bench.processes import Gateway
 from bench.sample import Sample, streamed_values
+from bench.standstill import standstill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,14 +33,15 @@ def measure(rig: Rig, lane: Lane, scenario: Scenario, round_number: int = 0) -> 
         ProcessFailed: a stream was not as it was sent, or did not come.
     """
     notes: Mapping[str, int] = {}
-    match scenario.measure:
-        case "streams":
-            values, notes = _streamed(rig, lane, scenario)
-        case "memory":
-            values = _memory_values(rig, lane, scenario, round_number)
-        case "cold_start":
-            home = rig.folder / f"cold-{scenario.name}-{round_number}"
-            values = cold_start_values(home, rig, lane.dialect, scenario)
+    with standstill(rig.other_opponents(lane)):
+        match scenario.measure:
+            case "streams":
+                values, notes = _streamed(rig, lane, scenario)
+            case "memory":
+                values = _memory_values(rig, lane, scenario, round_number)
+            case "cold_start":
+                home = rig.folder / f"cold-{scenario.name}-{round_number}"
+                values = cold_start_values(home, rig, lane.dialect, scenario)
     return Sample(
         scenario=scenario.name,
         lane=lane.name,

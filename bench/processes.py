@@ -184,6 +184,8 @@ class Simulator(Process):
 class Gateway(Process):
     """`codexia serve`, logged in to a simulator."""
 
+    program: tuple[str, ...] = (sys.executable, "-m", "codexia")
+
     def __init__(
         self,
         home: Path,
@@ -200,7 +202,7 @@ class Gateway(Process):
         auth_path.write_bytes(auth)
         serve = ("serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers))
         super().__init__(
-            *(sys.executable, "-m", "codexia", *serve),
+            *(*self.program, *serve),
             environment={
                 "CODEXIA_HOME": str(home),
                 "CODEXIA_UPSTREAM_BASE_URL": simulator.base_url,

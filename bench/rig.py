@@ -107,6 +107,11 @@ class Rig:
             pids.update(each.product)
         return pids - set(lane.carriers)
 
+    def other_opponents(self, lane: Lane) -> set[int]:
+        """Return all processes of opponents that a lane does not go through."""
+        opponents = (each for each in self._lanes if each.kind == "opponent")
+        return {pid for each in opponents for pid in each.product} - set(lane.product)
+
     def stream(
         self,
         lane: Lane,
