@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -203,6 +204,12 @@ def test_idle_supervisor_stops_soon_and_leaves_nothing(
     assert [path.name for path in running.home.run.iterdir()] == ["supervisor.lock"]
 
 
+def is_nobodys(path: Path) -> bool:
+    """Return whether a socket refuses who connects, which it does once its listener is dead."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        return caller.connect_ex(str(path)) == errno.ECONNREFUSED
+
+
 def test_generation_that_died_unseen_leaves_nothing(supervise: Supervise) -> None:
     running = supervise("bind_port=0")
     unseen = running.ready(1).generations[0].pid
@@ -213,6 +220,8 @@ def test_generation_that_died_unseen_leaves_nothing(supervise: Supervise) -> Non
     running.start()
     running.ready(2)
     os.kill(unseen, signal.SIGKILL)
+    left = running.home.socket_dir / "generation-1.sock"
+    wait_until(lambda: is_nobodys(left), "the kernel has closed what the killed one listened on")
     assert running.stop() == 0
     assert [path.name for path in running.home.run.iterdir()] == ["supervisor.lock"]
 
