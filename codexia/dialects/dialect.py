@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 Splice: TypeAlias = "Callable[[bytes], bytes | None]"
+"""As `Translation.splice` says."""
 
 
 class ReplyStream(Protocol):

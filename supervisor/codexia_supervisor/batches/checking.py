@@ -26,7 +26,7 @@ COMMAND: Final = (sys.executable, "-P", "-m", "codexia_supervisor.batches.intake
 SMALL_BYTES: Final = 256 * 1024
 READ_BYTES: Final = 64 * 1024
 ITEMS_ADDED: Final = 250
-"""As many rows as one transaction may hold up the others for, about 5 ms."""
+"""As many rows as one transaction may hold up the others for, about 3 ms."""
 
 LOST: Final = LineProblem(
     line=None,

@@ -200,7 +200,8 @@ def _write(descriptor: int, block: bytearray) -> None:
         # Its way to the disk begins now, and not in a burst with much else some seconds later.
         # What is not there yet stays in memory all the same.
         written = os.lseek(descriptor, 0, os.SEEK_CUR)
-        os.posix_fadvise(descriptor, written - len(block), len(block), os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):  # a file system need not take advice
+            os.posix_fadvise(descriptor, written - len(block), len(block), os.POSIX_FADV_DONTNEED)
 
 
 def _read_items(path: Path, items: Sequence[Item]) -> list[bytes]:
